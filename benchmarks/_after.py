@@ -18,7 +18,7 @@ from benchmarks._shipped import mitochondrion
 from photo51.biomarkers.contrasts.discrimination import wins
 from photo51.config.biomarkers import VariantsParams
 from photo51.effects.score import SiteOnly
-from photo51.effects.scoring import AlleleEffect, AlleleRead, Scorer
+from photo51.effects.scoring import AlleleEffect, AlleleRead, AlleleScorer
 from photo51.effects.windows import AlleleReading, batches, focus, places, readings
 from photo51.genome.axis.genomes import Genomes
 from photo51.genome.variants.files import read_variants
@@ -31,7 +31,7 @@ MITOCHONDRION = Path("resources/human_mt")
 AFTER = (16, 32, 64, 128, 256, 512)
 
 
-class _Cut(Scorer):
+class _Cut(AlleleScorer):
     """Likelihood ratios of each variant and strand, cut short after so many bases and whole, (n_after + 1,)."""
 
     def __init__(self, model: StripedHyenaForCausalLM, dictionary: SiteOnly):

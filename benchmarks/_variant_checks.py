@@ -125,7 +125,7 @@ def indels(each: int) -> Figures:
         return {"indel_length_corr": None, "indel_length_corr_llr": None}
     from benchmarks._shipped import mitochondrion
     from photo51.effects.length_null import LengthChange, nulls, random_changes
-    from photo51.effects.scoring import PlainScorer, Scorer
+    from photo51.effects.scoring import AlleleScorer, PlainScorer
     from photo51.effects.variants import comparable, variant_effects
     from photo51.model.families.adapters import load_model
     from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
@@ -134,7 +134,7 @@ def indels(each: int) -> Figures:
     params = VariantsParams(window=192, keep=1)
     dictionary = _NoFeatures(model.spec.origin(SITE))
     scorer = (
-        Scorer(model.model, dictionary)
+        AlleleScorer(model.model, dictionary)
         if isinstance(model.model, StripedHyenaForCausalLM)
         else PlainScorer(model, dictionary)
     )

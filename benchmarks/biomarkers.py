@@ -258,7 +258,7 @@ def reading(n: int) -> Figures:
         log.warning("variants_per_second: not measured, %s is absent", MITOCHONDRION)
         return {"variants_per_second": None, "variants_vs_naive": None}
     from benchmarks._shipped import mitochondrion, shipped
-    from photo51.effects.scoring import Scorer
+    from photo51.effects.scoring import AlleleScorer
     from photo51.effects.windows import batches, places, readings
     from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
 
@@ -270,7 +270,7 @@ def reading(n: int) -> Figures:
     variants = table.iloc[drawn[5_000 : 5_000 + n]].assign(genome="human_mt").reset_index(drop=True)
     params = VariantsParams()
     found = [r for p in places(variants, genomes, params) for r in readings(p, variants, genomes)]
-    scorer = Scorer(model.model, dictionary, tokens=params.batch_tokens)
+    scorer = AlleleScorer(model.model, dictionary, tokens=params.batch_tokens)
     started = time.process_time()
     for strand in ("+", "-"):
         for batch in batches([r for r in found if r.strand == strand], params.batch_tokens):

@@ -31,7 +31,7 @@ from photo51.io.contracts.enrichment import HIDDEN
 from photo51.stats.correlation import Mask
 from photo51.stats.naive import shuffled_overlaps
 from photo51.stats.rotation import ORIENTATIONS, Orientation, rotation_test, track
-from photo51.stats.screen import screen
+from photo51.stats.screen import screen_moments
 
 log = logging.getLogger(__name__)
 ECOLI = 4_641_652
@@ -140,7 +140,7 @@ def whole_genome(
     for first in range(0, n_features, chunk):
         some = sp.csc_array(features[:, (np.arange(chunk) + first) % features.shape[1]])
         started = time.process_time()
-        screen(some, masks, tests, bounds)
+        screen_moments(some, masks, tests, bounds)
         seconds += time.process_time() - started
         log.info("bench enrichment: %d of %d features screened", first + chunk, n_features)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

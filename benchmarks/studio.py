@@ -25,7 +25,7 @@ import numpy as np
 from benchmarks._browser import chromium
 from benchmarks._stories import STORIES, browsing, ready, served, world
 from photo51.studio.app import Studio
-from photo51.studio.serve import opener
+from photo51.studio.serve import desk_opener
 from photo51.types import STRANDS
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ def measure(*, quick: bool = False) -> dict[str, float | int | None]:
     from starlette.testclient import TestClient
 
     began = time.perf_counter()
-    studio = Studio(opener(run, "sh2:base", None, torch.get_num_threads()))
+    studio = Studio(desk_opener(run, "sh2:base", None, torch.get_num_threads()))
     address = "http://127.0.0.1:8000"
     repeats = 3 if quick else 7
     with TestClient(studio.guard, base_url=address) as client:

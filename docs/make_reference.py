@@ -1,22 +1,20 @@
 """The reference of `import photo51`, written from its docstrings: `python docs/make_reference.py [FILE]`.
 
-Sources are parsed, not imported: nothing has to be installed. What is described are the names of `photo51.__all__`, and
-the classes that these return, with their public methods, and so on.
+Griffe reads the sources without importing them: the package need not be installed. What is described are the names of
+`photo51.__all__`, and the classes that these return, with their public methods, and so on.
 """
 
 from __future__ import annotations
 
-import ast
 import inspect
 import re
 import sys
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+
+import griffe
 
 ROOT = Path(__file__).parents[1]
-SOURCES = ROOT / "src"
 HEADER = """# Reference of `import photo51`
 
 Made from the docstrings by `make docs`; do not edit. Examples run on the results of
@@ -24,107 +22,69 @@ Made from the docstrings by `make docs`; do not edit. Examples run on the result
 says what was found and what is needed. `photo51.widgets` shows the same in a notebook.
 """
 SHOWN = frozenset(["__getitem__"])  # of the methods with underscores
-Function = ast.FunctionDef | ast.AsyncFunctionDef
+Method = griffe.Function | griffe.Attribute
+"""A method; griffe holds properties among the attributes."""
 
 
-class Home(NamedTuple):
-    """Something that is defined: in which module, under which name, and its syntax."""
-
-    module: str
-    name: str
-    node: Function | ast.ClassDef
-
-
-@cache
-def parsed(module: str) -> tuple[ast.Module, dict[str, tuple[str, str]]]:
-    """A module of the package, and its imported names: name → (module, name there)."""
-    path = SOURCES.joinpath(*module.split("."))
-    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    imported = {
-        alias.asname or alias.name: (node.module or "", alias.name)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
-    return tree, imported
-
-
-def home(module: str, name: str) -> Home | None:
-    """Where a name of a module is defined; None where that is outside the package, or no function or class."""
-    if not module.startswith("photo51"):
-        return None
-    tree, imported = parsed(module)
-    for node in tree.body:
-        if isinstance(node, Function | ast.ClassDef) and node.name == name:
-            return Home(module, name, node)
-    return home(*imported[name]) if name in imported else None
-
-
-def documented() -> tuple[list[Home], list[Home]]:
+def documented(package: griffe.Module) -> tuple[list[griffe.Function], list[griffe.Class]]:
     """Functions of the public face; and its classes, those that are returned after those that return them."""
-    tree, _ = parsed("photo51")
-    names = next(ast.literal_eval(n.value) for n in tree.body if isinstance(n, ast.Assign) and _is_all(n))
-    homes = [h for h in (home("photo51", name) for name in names) if h]
-    functions = [h for h in homes if not isinstance(h.node, ast.ClassDef)]
-    classes = {(h.module, h.name): h for h in homes if isinstance(h.node, ast.ClassDef)}
-    waiting = [h for f in functions for h in returned(f.module, f.node)]
+    public = [defined(package[str(name)]) for name in package.exports or ()]
+    functions = [f for f in public if isinstance(f, griffe.Function)]
+    classes = {c.path: c for c in public if isinstance(c, griffe.Class)}
+    waiting = [c for f in functions for c in returned(f)]
     while waiting:
         one = waiting.pop(0)
-        if (one.module, one.name) in classes or one.name.startswith("_") or one.module.startswith("photo51.config"):
+        if one.path in classes or one.name.startswith("_") or one.path.startswith("photo51.config"):
             continue
-        classes[one.module, one.name] = one
-        waiting += [h for where, m in members(one) for h in returned(where, m)]
+        classes[one.path] = one
+        waiting += [c for m in members(one) for c in returned(m)]
     return functions, list(classes.values())
 
 
-def _is_all(node: ast.Assign) -> bool:
-    return any(isinstance(t, ast.Name) and t.id == "__all__" for t in node.targets)
+def defined(item: griffe.Object | griffe.Alias) -> griffe.Object:
+    """What a name stands for, where it is defined."""
+    return item.final_target if isinstance(item, griffe.Alias) else item
 
 
-def returned(module: str, node: ast.AST) -> Iterator[Home]:
-    """Documented classes that the annotation of what a function returns, or of a field, names."""
-    annotation = node.annotation if isinstance(node, ast.AnnAssign) else getattr(node, "returns", None)
-    for part in ast.walk(annotation) if annotation else ():
-        found = home(module, part.id) if isinstance(part, ast.Name) else None
-        if found and isinstance(found.node, ast.ClassDef) and ast.get_docstring(found.node):
+def returned(item: Method) -> Iterator[griffe.Class]:
+    """Documented classes of the package that the annotation of what a function returns, or of a property, names."""
+    annotation = item.returns if isinstance(item, griffe.Function) else item.annotation
+    for part in annotation.iterate() if isinstance(annotation, griffe.Expr) else ():
+        path = part.canonical_path if isinstance(part, griffe.ExprName) else ""
+        found = defined(item.modules_collection[path]) if path.startswith("photo51.") else None
+        if isinstance(found, griffe.Class) and found.docstring:
             yield found
 
 
-def members(one: Home) -> Iterator[tuple[str, Function]]:
-    """Public methods and properties of a class with the module of each, its own first, then those of its bases."""
-    assert isinstance(one.node, ast.ClassDef)
-    seen = set()
-    for node in one.node.body:
-        if isinstance(node, Function) and (node.name in SHOWN or not node.name.startswith("_")):
-            seen.add(node.name)
-            yield one.module, node
-    for base in one.node.bases:
-        parent = home(one.module, base.id) if isinstance(base, ast.Name) else None
-        if parent:
-            yield from ((where, m) for where, m in members(parent) if m.name not in seen)
+def members(one: griffe.Class) -> Iterator[Method]:
+    """Public methods and properties of a class, its own first, then those of its bases."""
+    for name, member in {**one.members, **one.inherited_members, **one.members}.items():
+        item = defined(member)
+        if isinstance(item, griffe.Attribute) and "property" not in item.labels:
+            continue
+        if isinstance(item, Method) and (name in SHOWN or not name.startswith("_")):
+            yield item
 
 
-def signature(node: Function, name: str) -> str:
+def signature(item: Method, name: str) -> str:
     """As it is called: `name(a, *, b=1) -> c`; a property as `name: c`."""
-    arguments = ast.arguments(**{f: getattr(node.args, f) for f in ast.arguments._fields})
-    if arguments.args and arguments.args[0].arg in {"self", "cls"}:
-        arguments.args = arguments.args[1:]
-    result = ast.unparse(node.returns) if node.returns else ""
-    if any("property" in ast.unparse(d) for d in node.decorator_list):
-        return f"{name}: {result}"
-    text = f"{name}({ast.unparse(arguments)})"
-    return text + (f" -> {result}" if result not in {"", "None"} else "")
+    if isinstance(item, griffe.Attribute):
+        return f"{name}: {item.annotation}"
+    text = item.signature(return_type=str(item.returns) != "None", name=name)
+    return re.sub(r"\((?:self|cls)(?:, )?", "(", text, count=1)
 
 
-def construction(node: ast.ClassDef) -> str:
+def construction(one: griffe.Class) -> str:
     """How a class is made: from the arguments of `__init__`, else from its fields; nothing where it has neither."""
-    for method in node.body:
-        if isinstance(method, ast.FunctionDef) and method.name == "__init__":
-            return signature(method, node.name).removesuffix(" -> None")
-    stated = [ast.unparse(f) for f in node.body if isinstance(f, ast.AnnAssign)]
-    fields = [f for f in stated if not f.startswith("_") and "ClassVar" not in f]
-    return f"{node.name}({', '.join(fields)})" if fields else node.name
+    if isinstance(made := one.members.get("__init__"), griffe.Function):
+        return signature(made, one.name)
+    fields = [
+        f"{a.name}: {a.annotation}" + (f" = {a.value}" if a.value else "")
+        for a in one.members.values()
+        if isinstance(a, griffe.Attribute) and a.annotation and not a.name.startswith("_")
+        if "property" not in a.labels and "ClassVar" not in str(a.annotation)
+    ]
+    return f"{one.name}({', '.join(fields)})" if fields else one.name
 
 
 def markdown(docstring: str) -> str:
@@ -146,22 +106,25 @@ def markdown(docstring: str) -> str:
     return "\n\n".join(out)
 
 
+def described(item: griffe.Object, call: str) -> str:
+    """How something is called, and its docstring."""
+    return f"```python\n{call}\n```\n\n{markdown(item.docstring.value if item.docstring else '')}"
+
+
 def reference() -> str:
     """The whole page."""
-    functions, classes = documented()
-    contents = [f"- [`photo51.{f.name}`](#photo51{f.name.lower()})" for f in functions]
-    contents += [f"- [`{c.name}`](#{c.name.lower()})" for c in classes]
-    out = [HEADER, *contents]
+    package = griffe.load("photo51", search_paths=[ROOT / "src"], allow_inspection=False)
+    assert isinstance(package, griffe.Module)
+    functions, classes = documented(package)
+    out = [HEADER]
+    out += [f"- [`photo51.{f.name}`](#photo51{f.name.lower()})" for f in functions]
+    out += [f"- [`{c.name}`](#{c.name.lower()})" for c in classes]
     for f in functions:
-        out += [f"\n## photo51.{f.name}\n", f"```python\n{signature(f.node, f'photo51.{f.name}')}\n```\n"]  # type: ignore[arg-type]
-        out.append(markdown(ast.get_docstring(f.node) or ""))
+        out.append(f"\n## photo51.{f.name}\n\n" + described(f, signature(f, f"photo51.{f.name}")))
     for c in classes:
-        public = f"photo51.{c.name}" if c.module == "photo51.types" else f"{c.module}.{c.name}"
-        out += [f"\n## {c.name}\n", f"`{public}`\n", f"```python\n{construction(c.node)}\n```\n"]  # type: ignore[arg-type]
-        out.append(markdown(ast.get_docstring(c.node) or ""))
-        for _, method in members(c):
-            out.append(f"\n### {c.name}.{method.name}\n\n```python\n{signature(method, method.name)}\n```\n")
-            out.append(markdown(ast.get_docstring(method) or ""))
+        public = f"photo51.{c.name}" if c.module.path == "photo51.types" else c.path
+        out.append(f"\n## {c.name}\n\n`{public}`\n\n" + described(c, construction(c)))
+        out += [f"\n### {c.name}.{m.name}\n\n" + described(m, signature(m, m.name)) for m in members(c)]
     return "\n".join(out).rstrip() + "\n"
 
 

@@ -14,7 +14,7 @@ import made
 from benchmarks import _stories as stories
 from benchmarks._browser import chromium
 from photo51.studio.app import Studio
-from photo51.studio.serve import opener
+from photo51.studio.serve import desk_opener
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 if chromium() is None:
@@ -50,7 +50,7 @@ def about(folder):
 
 @pytest.fixture(scope="module")
 def opened(folder):
-    with stories.served(Studio(opener(folder, "sh2:base", "cpu", 1))) as address, stories.browsing(address) as (page, seen):  # fmt: skip
+    with stories.served(Studio(desk_opener(folder, "sh2:base", "cpu", 1))) as address, stories.browsing(address) as (page, seen):  # fmt: skip
         stories.ready(page, address)
         yield page, seen, address
 

@@ -6,7 +6,7 @@ import torch
 from scipy import sparse
 
 from photo51.config.biomarkers import VariantsParams
-from photo51.effects.scoring import PlainScorer, Scorer
+from photo51.effects.scoring import AlleleScorer, PlainScorer
 from photo51.effects.windows import batches, focus, places, readings
 from photo51.io.origin import Origin
 from photo51.model.tokenizer import reverse_complement
@@ -48,7 +48,7 @@ def test_shared_prefixes_equal_two_full_passes(kinds, circular):
     table, genomes = variant_table(alleles()), ToyGenomes({"c": SEQUENCE}, circular)
     site = "block.2.out" if kinds == "smla" else "block.0.out"
     model, dictionary = toy_model(kinds=kinds), toy_dictionary(site=site)
-    shared = everything(table, genomes, Scorer(model, dictionary, tokens=PARAMS.batch_tokens))
+    shared = everything(table, genomes, AlleleScorer(model, dictionary, tokens=PARAMS.batch_tokens))
     assert len(shared) == 2 * len(table)
     assert_same(shared, everything(table, genomes, PlainScorer(ToyDnaModel(model), dictionary)))
 
@@ -56,13 +56,13 @@ def test_shared_prefixes_equal_two_full_passes(kinds, circular):
 def test_batch_size_and_company_do_not_matter():
     table, genomes = variant_table(alleles()), ToyGenomes({"c": SEQUENCE})
     model, dictionary = toy_model(), toy_dictionary()
-    many = everything(table, genomes, Scorer(model, dictionary, tokens=100_000), PARAMS)
+    many = everything(table, genomes, AlleleScorer(model, dictionary, tokens=100_000), PARAMS)
     one = {}
     for row in (0, 4, 7, 11, 12, 14):
         alone = table.iloc[[row]].reset_index(drop=True)
         one |= {
             (s, row): e._replace(row=row)
-            for (s, _), e in everything(alone, genomes, Scorer(model, dictionary, tokens=128)).items()
+            for (s, _), e in everything(alone, genomes, AlleleScorer(model, dictionary, tokens=128)).items()
         }
     assert_same({key: many[key] for key in one}, one)
 
@@ -75,7 +75,7 @@ def test_likelihood_ratio_is_that_of_the_plain_forward_pass():
         toy_model(),
     )
     params = VariantsParams(window=256, snap=1)
-    found = everything(table, genomes, Scorer(model, toy_dictionary()), params)
+    found = everything(table, genomes, AlleleScorer(model, toy_dictionary()), params)
     ref = np.frombuffer(SEQUENCE[pos - 128 : pos + 128].encode(), dtype=np.uint8).copy()
     alt = ref.copy()
     alt[128] = ord(table["alt"][0])
@@ -104,7 +104,7 @@ def test_reading_the_other_strand_is_reading_the_reverse_complement():
         )
         for p, r, a in rows
     ]
-    scorer, params = Scorer(toy_model(), toy_dictionary()), VariantsParams(window=255, snap=1)
+    scorer, params = AlleleScorer(toy_model(), toy_dictionary()), VariantsParams(window=255, snap=1)
     forward = everything(variant_table(rows), ToyGenomes({"c": SEQUENCE}, ["c"]), scorer, params)
     backward = everything(variant_table(turned), ToyGenomes({"c": letters}, ["c"]), scorer, params)
     other = {"+": "-", "-": "+"}
@@ -131,7 +131,7 @@ def test_changes_of_features_by_hand():
     table = variant_table([(40, "C", "A"), (40, "C", "CTT"), (39, "GC", "G")])
     model = toy_model()
     genomes = ToyGenomes({"c": sequence})
-    found = everything(table, genomes, Scorer(model, Letters(model)), VariantsParams(window=64, snap=1))
+    found = everything(table, genomes, AlleleScorer(model, Letters(model)), VariantsParams(window=64, snap=1))
     a, c, g, t = range(4)
     substituted = found["+", 0]
     for changes in (substituted.focal, substituted.near, substituted.window):

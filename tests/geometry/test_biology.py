@@ -86,7 +86,7 @@ def test_distances_along_genes():
 
 
 def test_composition_in_centred_windows():
-    gc, skew = biology.base_composition(_Genomes(), _workspace((0, 24, 0)), 5)
+    gc, skew = biology.gc_and_skew(_Genomes(), _workspace((0, 24, 0)), 5)
     window = SEQUENCE[8:13]
     g, c = window.count("G"), window.count("C")
     assert gc[0, 10] == pytest.approx((g + c) / 5)

@@ -15,7 +15,7 @@ from photo51.interventions.attribution.causality import (
 )
 from photo51.interventions.edits.bundles import Bundle
 from photo51.interventions.edits.dictionary import Instrument, LinearDictionary, Units, activations
-from photo51.interventions.edits.site_edits import Gate, Order, SiteEdit
+from photo51.interventions.edits.site_edits import EditGate, Order, SiteEdit
 from photo51.interventions.writing.generate import generate, score
 from photo51.types import InputError
 
@@ -77,7 +77,7 @@ def test_the_rise_is_that_of_an_edit_of_the_whole_model(instrument, sequences):
     windows = strongest(instrument, sequences, 2, PARAMS)
     row = causality(instrument, windows, sequences, PARAMS).iloc[0]
     ids = windows[2]
-    gate = Gate(intervals=((12, 30),))
+    gate = EditGate(intervals=((12, 30),))
     edit = SiteEdit(instrument.dictionary, [Order("ablate", Bundle.single(2), 1.0, gate)], instrument.units)
     plain = score(instrument.model, ids, 13)
     edited = score(instrument.model, ids, 13, edits={instrument.site: edit})

@@ -6,7 +6,7 @@ import torch
 
 from photo51.interventions.edits.bundles import Bundle, Direction
 from photo51.interventions.edits.dictionary import LinearDictionary, Units
-from photo51.interventions.edits.site_edits import Gate, Order, ReadingDirection, SiteEdit, above
+from photo51.interventions.edits.site_edits import EditGate, Order, ReadingDirection, SiteEdit, above
 from photo51.model.sites import Sites
 from photo51.model.stripedhyena.cache import HyenaCache
 from photo51.types import InputError
@@ -84,7 +84,7 @@ def test_adding_a_direction_moves_by_its_unit(by_hand):
 
 def test_intervals_and_start_place_an_edit_on_the_sequence(by_hand):
     dictionary, units = by_hand
-    edit = SiteEdit(dictionary, [Order("ablate", Bundle.single(0), 1.0, Gate(intervals=((12, 14),)))], units)
+    edit = SiteEdit(dictionary, [Order("ablate", Bundle.single(0), 1.0, EditGate(intervals=((12, 14),)))], units)
     changed = (edit(X.expand(1, 6, 2), 10) != X).any(-1)[0]
     assert changed.tolist() == [False, False, True, True, False, False]
     x = X.expand(1, 6, 2)
@@ -93,10 +93,10 @@ def test_intervals_and_start_place_an_edit_on_the_sequence(by_hand):
 
 def test_the_reverse_strand_mirrors_intervals_and_closes_gates_of_the_other_strand(by_hand):
     dictionary, units = by_hand
-    order = Order("ablate", Bundle.single(0), 1.0, Gate(intervals=((0, 2),)))
+    order = Order("ablate", Bundle.single(0), 1.0, EditGate(intervals=((0, 2),)))
     edit = SiteEdit(dictionary, [order], units, ReadingDirection("-", 6))
     assert (edit(X.expand(1, 6, 2), 0) != X).any(-1)[0].tolist() == [False] * 4 + [True] * 2
-    forward_only = Order("ablate", Bundle.single(0), 1.0, Gate(strand="+"))
+    forward_only = Order("ablate", Bundle.single(0), 1.0, EditGate(strand="+"))
     x = X.expand(1, 6, 2)
     assert SiteEdit(dictionary, [forward_only], units, ReadingDirection("-", 6))(x, 0) is x
     with pytest.raises(InputError, match="length"):
@@ -123,7 +123,7 @@ def test_each_sequence_and_position_may_have_its_own_strength(by_hand):
 def test_full_forward_chunks_and_cached_steps_give_the_same_numbers(planted, dna):
     model, dictionary, units = planted
     orders = [
-        Order("add", Bundle("ac", (0, 1), (1.0, -0.5)), 1.5, Gate(intervals=((5, 30),))),
+        Order("add", Bundle("ac", (0, 1), (1.0, -0.5)), 1.5, EditGate(intervals=((5, 30),))),
         Order("ablate", Bundle.single(2), 1.0, above(2, 0.1)),
         Order("clamp", Bundle.single(4), 0.7),
     ]
@@ -163,4 +163,4 @@ def test_bad_orders_are_refused_by_name(by_hand):
     with pytest.raises(InputError, match="finite"):
         Order("add", Bundle.single(0), float("nan"))
     with pytest.raises(InputError, match="start < end"):
-        Gate(intervals=((4, 4),))
+        EditGate(intervals=((4, 4),))

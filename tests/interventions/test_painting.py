@@ -10,7 +10,7 @@ import torch
 from photo51.config.interventions import PaintParams, SamplingParams
 from photo51.interventions.edits.bundles import Bundle
 from photo51.interventions.edits.dictionary import Instrument
-from photo51.interventions.edits.site_edits import Gate, Order, SiteEdit
+from photo51.interventions.edits.site_edits import EditGate, Order, SiteEdit
 from photo51.interventions.writing.canvas import Canvas, Paint, read_canvas
 from photo51.interventions.writing.generate import generate, score
 from photo51.interventions.writing.infill import flank_likelihood, infill, infill_span
@@ -40,7 +40,7 @@ def prompt(dna):
 def test_with_one_try_painting_is_steering_of_the_bases_before(instrument, planted, prompt):
     """Base p is written by the state at p − 1: painting [20, 40) edits the states of bases 19 to 38."""
     painting = paint(instrument, _canvas(20, 40), prompt, sequences=4, params=PLAIN)
-    gate = Gate(intervals=((15 + 19, 15 + 39),))
+    gate = EditGate(intervals=((15 + 19, 15 + 39),))
     edit = SiteEdit(planted.dictionary, [Order("add", G, 6.0, gate)], planted.units)
     plain = generate(
         planted.model,

@@ -9,7 +9,7 @@ from photo51.config.interventions import SamplingParams, ScreenParams
 from photo51.interventions.edits.arms import random_directions
 from photo51.interventions.edits.bundles import Bundle
 from photo51.interventions.edits.dictionary import Instrument
-from photo51.interventions.edits.site_edits import Gate, Order, SiteEdit
+from photo51.interventions.edits.site_edits import EditGate, Order, SiteEdit
 from photo51.interventions.steering.screen import RandomPushes, Scene, measures, proposals, screen
 from photo51.interventions.writing.generate import generate
 from photo51.model.sites import Sites
@@ -44,7 +44,7 @@ def test_effects_and_cost_are_those_of_an_edit_of_the_whole_model(planted, dna):
     windows = np.concatenate([begun, generate(planted.model, begun, 60, sampling=SamplingParams()).ids], axis=1)
     table = screen(Instrument(*planted), [1, 5], windows, PARAMS).query("feature == 1").set_index("scorer")
     dose = float(table["dose"].iloc[0])
-    order = Order("add", Bundle.single(1), dose, Gate(intervals=((10, 70),)))
+    order = Order("add", Bundle.single(1), dose, EditGate(intervals=((10, 70),)))
     edit = SiteEdit(planted.dictionary, [order], planted.units)
     ids = torch.from_numpy(windows.astype(np.int64))
     bases = torch.tensor([65, 67, 71, 84])

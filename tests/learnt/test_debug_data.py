@@ -19,8 +19,8 @@ from photo51.learnt.data.disparity import (
     disparity,
     distances,
     feature_clusters,
+    reference_sd,
     robust,
-    spread,
     without,
     word_entropy,
 )
@@ -137,7 +137,7 @@ def test_what_the_reference_never_shows_is_measured_by_the_spread_of_all_records
     values[100:110, 0] = 1
     reference = np.arange(200) < 100
     # 10 of 200 records at 1: variance with n - 1 is (10 - 200 * 0.05 ** 2) / 199 = 0.0477, half its root is 0.1092
-    assert spread(values, reference)[0] == pytest.approx(0.1092, abs=1e-4)
+    assert reference_sd(values, reference)[0] == pytest.approx(0.1092, abs=1e-4)
     table = disparity(values, values, values, reference)
     assert table["d_reference"][0] == pytest.approx(0.1 / 0.1092, rel=1e-3)
     assert table["d_partial"][0] == pytest.approx(0.1 / 0.1092, rel=1e-3)

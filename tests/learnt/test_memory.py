@@ -77,7 +77,7 @@ def test_copy_numbers_are_planted_ones_on_both_strands():
 def test_a_thinned_list_holds_all_copies_or_none():
     rng = np.random.default_rng(3)
     ids = np.tile(random_ids(rng, 400), 3)
-    words = corpus_words([record("a", ids.tobytes().decode())], 30, most=300)
+    words = corpus_words([record("a", ids.tobytes().decode())], 30, max_words=300)
     assert words.every == 4
     _, copies = np.unique(words.hashes, return_counts=True)
     assert len(copies) > 40

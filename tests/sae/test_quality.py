@@ -8,7 +8,7 @@ from photo51.activations.store import ActivationStore
 from photo51.config.sae import Gates, QualityParams, SaeParams, SweepParams
 from photo51.io.origin import Origin
 from photo51.sae.dictionary import SparseAutoencoder
-from photo51.sae.quality.measures import measure, row
+from photo51.sae.quality.measures import measure_quality, row
 from photo51.sae.quality.report import quality_report, with_fidelity
 from photo51.sae.quality.sweep import choose, sweep
 from photo51.sae.rules import Gate
@@ -41,7 +41,7 @@ def axes(gate, features=3):
 @pytest.mark.parametrize("size", [1, 2, 3, 100])
 def test_quality_is_that_worked_by_hand(size):
     """Codes (2,0,0), (0,3,0), (1,1,0), (0,0,0): the base (0,-1) is lost, error 1; variance about (.75,.75) is 11.5."""
-    found = measure(axes(Gate(k=2)), Few([2, 0], [0, 3], [1, 1], [0, -1]), size)
+    found = measure_quality(axes(Gate(k=2)), Few([2, 0], [0, 3], [1, 1], [0, -1]), size)
     assert found.rows == 4
     assert found.l0 == 1
     assert found.variance_explained == pytest.approx(1 - 1 / 11.5)
@@ -61,7 +61,7 @@ def test_other_activations_are_refused():
 
 
 def test_recovered_cross_entropy_joins_the_first_row_alone():
-    found = measure(axes(Gate(k=2)), Few([2, 0], [0, 3]))
+    found = measure_quality(axes(Gate(k=2)), Few([2, 0], [0, 3]))
     table = pd.concat([row("sae", "test", found), row("pca first k", "test", found)], ignore_index=True)
     fidelity = pd.DataFrame({"bases": ["all", "coding"], "recovered": [0.9, 0.8]})
     joined = with_fidelity(table, fidelity)

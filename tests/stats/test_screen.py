@@ -4,7 +4,7 @@ from scipy import sparse
 
 from photo51.stats.correlation import Mask, Track
 from photo51.stats.rotation import ORIENTATIONS, orient, rotation_test
-from photo51.stats.screen import Moments, period3, screen, smooth
+from photo51.stats.screen import Moments, period3, screen_moments, smooth
 
 
 def _world(seed=0, bounds=(0, 301, 512, 900), n_features=6, n_masks=3):
@@ -20,7 +20,7 @@ def _world(seed=0, bounds=(0, 301, 512, 900), n_features=6, n_masks=3):
 def test_moments_of_all_pairs_are_those_of_the_exact_test():
     features, dense, masks, bounds = _world()
     tests = [(a, o) for a in range(3) for o in ORIENTATIONS]
-    got = screen(features, masks, tests, bounds)
+    got = screen_moments(features, masks, tests, bounds)
     for j in range(dense.shape[1]):
         rows = np.flatnonzero(dense[:, j])
         feature = Track(rows, dense[rows, j].astype(np.int64))
@@ -38,13 +38,13 @@ def test_moments_of_all_pairs_are_those_of_the_exact_test():
 def test_a_feature_has_the_same_moments_to_the_bit_whatever_is_tested_beside_it(n):
     features, _, masks, bounds = _world(bounds=(0, 5_003, 8_195, 20_000))
     tests = [(a, o) for a in range(3) for o in ORIENTATIONS] * 3
-    whole = screen(features, masks, tests, bounds)
+    whole = screen_moments(features, masks, tests, bounds)
     for first in range(0, features.shape[1], n):
         some = slice(first, first + n)
-        part = screen(features[:, some], masks, tests, bounds)
+        part = screen_moments(features[:, some], masks, tests, bounds)
         for name in Moments._fields:
             np.testing.assert_array_equal(getattr(part, name), getattr(whole, name)[some], err_msg=name)
-    fewer = screen(features, masks, tests[3:], bounds)
+    fewer = screen_moments(features, masks, tests[3:], bounds)
     np.testing.assert_array_equal(fewer.variance, whole.variance[:, 3:])
 
 
@@ -52,7 +52,7 @@ def test_margins_by_hand():
     # one block of 4 rows: + fires at 1 (level 2), - at 0 (level 3); mask + rows 1, 2, mask - row 3
     features = sparse.csc_array(np.array([[0], [2], [0], [0], [3], [0], [0], [0]], dtype=np.float32))
     mask = np.array([[0, 1, 1, 0, 0, 0, 0, 1]], dtype=bool)
-    got = screen(features, mask, [(0, "sense")], np.array([0, 4]))
+    got = screen_moments(features, mask, [(0, "sense")], np.array([0, 4]))
     assert (got.observed[0, 0], got.overlap[0, 0]) == (2, 1)
     assert got.mean[0, 0] == pytest.approx((2 * 2 + 3 * 1) / 4)
     assert got.expected[0, 0] == pytest.approx((2 + 1) / 4)
@@ -65,7 +65,7 @@ def test_margins_by_hand():
 
 def test_z_of_a_dead_feature_is_zero():
     features, _, masks, bounds = _world()
-    assert (screen(features, masks, [(0, "sense")], bounds).z()[0] == 0).all()
+    assert (screen_moments(features, masks, [(0, "sense")], bounds).z()[0] == 0).all()
 
 
 def test_bins_keep_the_variance_of_long_intervals_only():
@@ -82,8 +82,8 @@ def test_bins_keep_the_variance_of_long_intervals_only():
         dense[s : s + 12 : 3, 1] = 1
     tests = [(0, "sense"), (1, "sense")]
     bounds = np.array([0, 33_000, n])
-    full = screen(sparse.csc_array(dense), np.stack([long, codons]), tests, bounds)
-    binned = screen(sparse.csc_array(dense), np.stack([long, codons]), tests, bounds, bin_bp=16)
+    full = screen_moments(sparse.csc_array(dense), np.stack([long, codons]), tests, bounds)
+    binned = screen_moments(sparse.csc_array(dense), np.stack([long, codons]), tests, bounds, bin_bp=16)
     ratio = np.sqrt(binned.variance / full.variance)
     np.testing.assert_allclose(ratio[:, 0], 1.0, atol=0.03)
     assert ratio[1, 1] < 0.8
@@ -109,6 +109,6 @@ def test_strands_that_never_meet_do_not_vary():
     dense, mask = np.zeros((4_018, 1), dtype=np.float32), np.zeros((1, 4_018), dtype=bool)
     dense[:2_009, 0] = rng.integers(0, 9, 2_009)
     mask[0, 2_009:] = rng.random(2_009) < 0.4
-    got = screen(sparse.csc_array(dense), mask, [(0, "sense"), (0, "antisense")], bounds)
+    got = screen_moments(sparse.csc_array(dense), mask, [(0, "sense"), (0, "antisense")], bounds)
     assert got.variance[0, 0] == 0.0
     assert got.variance[0, 1] > 0.0

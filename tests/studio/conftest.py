@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from studio_page import ADDRESS, Page
 
 from photo51.studio.app import Studio
-from photo51.studio.serve import opener
+from photo51.studio.serve import desk_opener
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +22,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def studio(folder):
-    return Studio(opener(folder, "sh2:base", "cpu", 1))
+    return Studio(desk_opener(folder, "sh2:base", "cpu", 1))
 
 
 @pytest.fixture(scope="session")

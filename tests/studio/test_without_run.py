@@ -14,13 +14,13 @@ import photo51
 from photo51.shipped import shipped
 from photo51.studio import without_run
 from photo51.studio.app import Studio
-from photo51.studio.serve import opener
+from photo51.studio.serve import desk_opener
 from photo51.types import InputError
 
 
 @pytest.fixture(scope="module")
 def page():
-    studio = Studio(opener(None, "sh2:base", "cpu", 1))
+    studio = Studio(desk_opener(None, "sh2:base", "cpu", 1))
     with TestClient(studio.guard, base_url=ADDRESS, raise_server_exceptions=False) as client:
         yield Page(client, studio.token)
     studio.worker.stop()

@@ -85,6 +85,7 @@ def burn_in(model: DnaModel, genomes: Genomes, params: BurnInParams, sites: Sequ
 
 def _spread(moments: list[tuple[NDArray, float]]) -> float:
     mean = np.mean([m for m, _ in moments], axis=0)
+    # E|x|² − |E x|²: mean square distance from the mean
     return float(np.sqrt(np.mean([square for _, square in moments]) - (mean**2).sum()))
 
 
@@ -93,10 +94,12 @@ def _probes(genomes: Genomes, params: BurnInParams) -> list[NDArray[np.uint8]]:
     rng = np.random.default_rng([params.seed, 51])
     workspace, length = genomes.workspace(), params.context + params.longest
     sequences: list[NDArray[np.uint8]] = []
+    # many more rows than probes, as ends and ambiguous bases lose some
     for row in rng.permutation(workspace.n_rows)[: 200 * params.probes]:
         places = workspace.locate(np.array([row]))
         segment = workspace.segments()[int(places.segment[0])]
         strand, position = STRANDS[len(sequences) % 2], int(places.position[0])
+        # on '-' the context lies at higher coordinates: the probed part begins at `position` and runs down
         start = position - params.context if strand == "+" else position + 1 - params.longest
         end, circular = start + length, genomes.is_circular(segment.genome, segment.chrom)
         size = genomes.length(segment.genome, segment.chrom)
@@ -115,6 +118,7 @@ def _probes(genomes: Genomes, params: BurnInParams) -> list[NDArray[np.uint8]]:
 
 def _edges(longest: int) -> NDArray[np.int64]:
     """Distances 0, 1, 2, 4, 6, 8, 12, 16, 24, … : two steps a doubling."""
+    # 2ᵏ and 3 · 2ᵏ⁻¹
     steps = [0, 1, 2, *(s for k in range(2, 40) for s in (1 << k, 3 << (k - 1))), longest]
     return np.array(sorted({s for s in steps if s <= longest}))
 
@@ -130,6 +134,7 @@ def _summary(site: str, errors: NDArray[np.float64], edges: NDArray[np.int64]) -
 def recommended(table: pd.DataFrame, tolerance: float) -> int | None:
     """Least context from which on 19 of 20 bases are within the tolerance; None where even the last distance is not."""
     over = np.flatnonzero(table["error_q95"].to_numpy() > tolerance)
+    # the first distance after the last that is over
     after = 0 if over.size == 0 else int(over[-1]) + 1
     return None if after == len(table) else int(table["context_from"].iloc[after])
 
@@ -139,6 +144,7 @@ def burn_in_curve(ax: Axes, measured: BurnIn, tolerance: float) -> Axes:
     sites = list(dict.fromkeys(measured.table["site"]))
     for i, site in enumerate(sites):
         table = measured.table[measured.table["site"] == site]
+        # geometric middle of a class; + 1, as distances begin at 0
         middle = np.sqrt((table["context_from"] + 1.0) * table["context_to"])
         tone = theme.SEQUENTIAL(1 - 0.7 * i / max(1, len(sites) - 1))
         warmup = measured.warmup[site]

@@ -60,22 +60,22 @@ def debug_data_command(
 
     torch.set_num_threads(threads)
     settings = parse(DebugDataParams, params)
-    known = Vectors(vectors, settings.word) if vectors else None
+    screened = Vectors(vectors, settings.word) if vectors else None
     records = list(read_fasta(corpus))
     weight = manifest_weights(manifest, [r.name for r in records]) if manifest else None
     base = list(read_fasta(reference_of(model, reference)))
     subject = load_model(model, device=device)
     dictionary = dictionary_for(model, subject, sae, base, settings)
     read = read_corpus(subject, dictionary, records, base, settings, str(corpus))
-    done = judge(read, records, settings, known, weight, repeated_words(base, settings.word))
+    done = judge(read, records, settings, screened, weight, repeated_words(base, settings.word))
     files: list[Path | str] = [p for p in (corpus, reference, vectors, manifest) if p]
     stated = {**settings.model_dump(mode="json"), "model": subject.spec.hash, "dictionary": dictionary.hash}
-    made = provenance("debug-data", stated, files)
+    lineage = provenance("debug-data", stated, files)
     digests = {"model": subject.spec.hash, "dictionary": dictionary.hash, "corpus": sha256(corpus)[:16]}
-    write_both(done.records, out / "records", RECORDS, made)
-    write_both(done.disparity, out / "disparity", DISPARITY, made)
-    write_both(done.spans, out / "spans", SPANS, made)
-    write_both(evidence_table(done.evidence, digests, settings.seed), out / "evidence", EVIDENCE, made)
+    write_both(done.records, out / "records", RECORDS, lineage)
+    write_both(done.disparity, out / "disparity", DISPARITY, lineage)
+    write_both(done.spans, out / "spans", SPANS, lineage)
+    write_both(evidence_table(done.evidence, digests, settings.seed), out / "evidence", EVIDENCE, lineage)
     causes = done.records.loc[done.records["cause"] != "none", "cause"].value_counts()
     typer.echo(
         f"debug-data: {int(causes.sum())} of {len(records)} records named"

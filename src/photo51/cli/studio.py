@@ -56,10 +56,10 @@ def studio(
 
         shelf_of(model, dictionary)
     set_threads(threads)
-    from photo51.studio.serve import opener, serve
+    from photo51.studio.serve import desk_opener, serve
 
     serve(
-        opener(run, model, device, threads, dictionary),
+        desk_opener(run, model, device, threads, dictionary),
         host=host,
         port=port,
         idle_minutes=idle,

@@ -11,9 +11,10 @@ from pydantic.fields import FieldInfo
 
 _HEAD = """# What a configuration may say
 
-`config/config.yaml` is the demo, `config/examples/` holds others; `photo51 run FILE` runs one. A key that is left out has the
-default given here, and a key that is not listed is refused by name. The table of genomes (`genomes.tsv`) is described in
-`src/photo51/genome/preparation/samples.py` and in the README. This page is made by `photo51 schema config/README.md`.
+`config/config.yaml` is the demo, `config/examples/` holds others; `photo51 run FILE` runs one. A key that is left out
+has the default given here, and a key that is not listed is refused by name. The table of genomes (`genomes.tsv`) is
+described in `src/photo51/genome/preparation/samples.py` and in the README. This page is made by
+`photo51 schema config/README.md`.
 """
 
 

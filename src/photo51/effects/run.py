@@ -12,7 +12,7 @@ import pandas as pd
 from photo51.config.biomarkers import VariantsParams
 from photo51.effects.choose import chosen, numbers
 from photo51.effects.describe import bare, check_variants, describe
-from photo51.effects.scoring import PlainScorer, Scorer
+from photo51.effects.scoring import AlleleScorer, PlainScorer
 from photo51.effects.symbolic import spelled_out
 from photo51.effects.variants import effects_path, gather_effects, one_origin, score_shard, shard_of
 from photo51.effects.windows import places
@@ -152,7 +152,7 @@ def set_provenance(folder: Path, files: Sequence[Path], params: VariantsParams, 
 
 def run_shards(
     variants: VariantFile,
-    scorer: Scorer | PlainScorer,
+    scorer: AlleleScorer | PlainScorer,
     params: VariantsParams,
     *,
     out: Path,
@@ -176,7 +176,7 @@ def run_shards(
 
 def scorer_of(
     model: DnaModel, dictionary: Dictionary, params: VariantsParams
-) -> tuple[Scorer | PlainScorer, dict[str, str]]:
+) -> tuple[AlleleScorer | PlainScorer, dict[str, str]]:
     """The scorer of a model, and the hashes of model and dictionary.
 
     Raises
@@ -188,7 +188,7 @@ def scorer_of(
     hashes = {"model": model.spec.hash, "dictionary": dictionary.hash}
     if isinstance(model.model, StripedHyenaForCausalLM):
         # resuming from a state halves the work, and needs a model that has one
-        return Scorer(model.model, dictionary, reach=params.near, tokens=params.batch_tokens), hashes
+        return AlleleScorer(model.model, dictionary, reach=params.near, tokens=params.batch_tokens), hashes
     log.warning("model %s cannot resume from a state: every window is read whole", model.spec.name)
     return PlainScorer(model, dictionary, reach=params.near), hashes
 

@@ -21,7 +21,7 @@ from scipy import sparse
 from photo51.config.biomarkers import VariantsParams
 from photo51.config.genome import GenomeParams
 from photo51.effects.run import VariantFile, load_variants, scorer_of
-from photo51.effects.scoring import PlainScorer, Scorer
+from photo51.effects.scoring import AlleleScorer, PlainScorer
 from photo51.effects.variants import add_nulls, summary, variant_effects
 from photo51.genome.alphabet import encode, reverse_complement
 from photo51.genome.axis.genomes import Genomes
@@ -222,13 +222,13 @@ def score_file(
         As `load_variants`; for a dictionary of another model.
     """
     loaded = load_variants(folder, files, params, genome)
-    scorer: Scorer | PlainScorer
+    scorer: AlleleScorer | PlainScorer
     if dictionary is not None:
         scorer, _ = scorer_of(model, dictionary, params)
     else:
         nothing = SiteOnly(model.spec.origin(f"block.{model.spec.n_layers - 1}.out"))
         scorer = (
-            Scorer(model.model, nothing, reach=params.near, tokens=params.batch_tokens)
+            AlleleScorer(model.model, nothing, reach=params.near, tokens=params.batch_tokens)
             if isinstance(model.model, StripedHyenaForCausalLM)
             else PlainScorer(model, nothing, reach=params.near)
         )

@@ -169,7 +169,7 @@ class PlainScorer(Comparer):
         return AlleleRead(0, log_p, x.float().cpu().numpy())
 
 
-class Scorer(Comparer):
+class AlleleScorer(Comparer):
     """Scores alleles with a StripedHyena, what alleles share read once.
 
     Parameters

@@ -19,7 +19,7 @@ from scipy import sparse
 
 from photo51.config.biomarkers import VariantsParams
 from photo51.effects.length_null import classify_change, gc_around, nulls
-from photo51.effects.scoring import STATISTICS, AlleleEffect, PlainScorer, Scorer
+from photo51.effects.scoring import STATISTICS, AlleleEffect, AlleleScorer, PlainScorer
 from photo51.effects.windows import ScoringPlace, batches, places, readings
 from photo51.genome.axis.genomes import Genomes
 from photo51.io import Provenance, content_hash, read_h5ad, write_h5ad, write_table
@@ -34,7 +34,7 @@ PLACES_AT_ONCE = 64  # windows in memory at once, between progress steps
 
 
 def variant_effects(
-    scorer: Scorer | PlainScorer,
+    scorer: AlleleScorer | PlainScorer,
     genomes: Genomes,
     variants: pd.DataFrame,
     params: VariantsParams,
@@ -145,7 +145,7 @@ def effects_path(out: Path, shard: int, n_shards: int) -> Path:
 
 
 def score_shard(
-    scorer: Scorer | PlainScorer,
+    scorer: AlleleScorer | PlainScorer,
     genomes: Genomes,
     variants: pd.DataFrame,
     params: VariantsParams,
@@ -174,7 +174,7 @@ def score_shard(
 
 def add_nulls(
     effects: ad.AnnData,
-    scorer: Scorer | PlainScorer,
+    scorer: AlleleScorer | PlainScorer,
     genomes: Genomes,
     variants: pd.DataFrame,
     params: VariantsParams,

@@ -156,6 +156,7 @@ def _encode_cores(read: Iterable[Core], dictionary: Dictionary) -> tuple[int, di
     for strand, entries in parts.items():
         entries.sort(key=lambda entry: entry[0])
         ends = [row + codes.shape[0] for row, codes in entries]
+        # each core begins at the row where the one before it ends
         if [row for row, _ in entries[1:]] != ends[:-1]:
             raise InputError(f"windows: need rows one after another on strand {strand}, got gaps or overlaps")
         joined[strand] = sp.vstack([codes for _, codes in entries], format="csr")
@@ -166,6 +167,7 @@ def _forward(core: Core, dictionary: Dictionary) -> tuple[int, sp.csr_matrix]:
     """Codes of a core in rising rows, and its first row."""
     x = core.activations[dictionary.origin.site].detach().float().cpu().numpy()
     codes = _without(dictionary.encode(x), ~core.valid)
+    # strand − reads falling rows: turned, so that rows rise
     return int(min(core.rows[0], core.rows[-1])), codes if core.strand == "+" else codes[::-1]
 
 
@@ -173,6 +175,7 @@ def _without(codes: sp.csr_matrix, rows: NDArray[np.bool_]) -> sp.csr_matrix:
     """Codes with some rows emptied."""
     if not rows.any():
         return codes
+    # 0/1 diagonal times codes: rows of 0 lose their entries
     keep = sp.diags_array((~rows).astype(np.float32), format="csr")
     emptied = sp.csr_matrix(keep @ codes)
     emptied.eliminate_zeros()

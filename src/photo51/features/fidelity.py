@@ -126,8 +126,10 @@ def _surprisal(model: DnaModel, ids: NDArray[np.uint8], edit: dict[str, Edit]) -
     assert output.logits is not None
     bases = torch.tensor([65, 67, 71, 84], device=output.logits[0].device)
     log_p = torch.log_softmax(output.logits[0][:-1][:, bases].float(), -1).cpu().numpy()
+    # the first base has nothing before it
     hit = ids[1:, None] == np.array([65, 67, 71, 84])
     is_base = hit.any(axis=1)
+    # NaN where nothing was predicted, so that means leave it out
     return np.concatenate([[np.nan], np.where(is_base, -(log_p * hit).sum(axis=1), np.nan)]).astype(np.float64)
 
 
@@ -141,6 +143,7 @@ def _row(name: str, losses: Losses, member: NDArray[np.bool_]) -> dict[str, obje
         "nats_original": original,
         "nats_spliced": spliced,
         "nats_constant": constant,
+        # share of the way from the constant to the original
         "recovered": (constant - spliced) / lost if scored.any() and lost > 0 else np.nan,
     }
 
@@ -150,6 +153,7 @@ def windows_of_split(windows: pd.DataFrame, params: FidelityParams) -> pd.DataFr
     candidates = windows[windows["split"].isin(params.splits)]
     order = np.random.default_rng(params.seed).permutation(len(candidates))
     taken = candidates.iloc[order]
+    # windows until their bases, without the present one, reach the number
     enough = (taken["end"] - taken["start"]).cumsum().shift(fill_value=0) < params.bases
     return taken[enough].sort_index()
 

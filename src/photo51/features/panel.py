@@ -84,6 +84,7 @@ def _gene(path: Path, r: Record) -> PanelGene:
 def gene_kmer_shares(ids: NDArray[np.uint8], k: int = K) -> NDArray[np.float32]:
     """Share of each k-mer among those of known bases, (4**k,)."""
     code = base_codes(ids).astype(np.int64)
+    # windows with an unknown base are left out; the first base is the highest digit of base 4
     windows = np.lib.stride_tricks.sliding_window_view(code, k)
     words = windows[(windows < 4).all(1)] @ 4 ** np.arange(k - 1, -1, -1)
     return (np.bincount(words, minlength=4**k) / max(1, len(words))).astype(np.float32)
@@ -95,6 +96,7 @@ def mean_codes(model: DnaModel, dictionary: Dictionary, genes: Sequence[PanelGen
     origin = model.spec.origin(site)
     dictionary.origin.require(origin, f"{model.spec.name}: activations")
     out = np.zeros((len(genes), dictionary.n_features), np.float32)
+    # by length, so that batches are padded little
     order = np.argsort([len(g.ids) for g in genes], kind="stable")
     batches = [order[a : a + BATCH] for a in range(0, len(order), BATCH)]
     for batch in progress(batches, "genes", unit="batches"):

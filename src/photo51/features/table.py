@@ -52,12 +52,14 @@ def feature_runs(codes: sp.csc_matrix, breaks: NDArray[np.int64]) -> Runs:
         nothing = np.zeros(0, dtype=np.int64)
         return Runs(nothing, nothing, nothing, nothing, np.zeros(0, dtype=np.float32))
     new = np.ones(len(row), dtype=bool)
+    # number of segments begun up to a row: another number, another segment
     torn = np.searchsorted(breaks, row, side="right")
     new[1:] = (np.diff(row) != 1) | (np.diff(column) != 0) | (np.diff(torn) != 0)
     first = np.flatnonzero(new)
     last = np.append(first[1:], len(row)) - 1
     value = np.maximum.reduceat(codes.data, first)
     at_peak = codes.data == np.repeat(value, last - first + 1)
+    # entries at a run's peak, their number; the smallest is the first of equal peaks
     peak_entry = np.where(at_peak, np.arange(len(row)), len(row))
     peak = row[np.minimum.reduceat(peak_entry, first)]
     return Runs(column[first], row[first], row[last] + 1, peak, value.astype(np.float32))
@@ -149,6 +151,7 @@ def _strongest(
     table = pd.concat(picked, ignore_index=True)
     places = workspace.locate(table["peak"].to_numpy())
     segment = workspace.table.iloc[places.segment]
+    # a run lies in one segment, so one shift puts it on the contig
     shift = places.position - table["peak"].to_numpy()
     return pd.DataFrame(
         {

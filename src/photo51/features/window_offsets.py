@@ -72,6 +72,7 @@ def window_offsets(
         len(again),
         "windows",
     ):
+        # rising rows, as the store has them
         rows = core.rows if core.strand == "+" else core.rows[::-1]
         x = core.activations[site].detach().float().cpu().numpy()
         codes, valid = dictionary.encode(x), core.valid
@@ -90,6 +91,7 @@ def later_halves(windows: pd.DataFrame, params: WindowOffsetParams) -> pd.DataFr
     """
     warmup = int(windows["warmup"].max())
     length = windows["end"] - windows["start"]
+    # a half core as long as the warm-up: then both readings of it have one
     able = windows[(length >= 2 * max(warmup, 1)) & ~windows["cold_start"]]
     if not len(able):
         log.warning("no window has a core of two warm-ups (%d bases): nothing is read again", 2 * warmup)
@@ -101,6 +103,7 @@ def later_halves(windows: pd.DataFrame, params: WindowOffsetParams) -> pd.DataFr
     out = pd.concat(parts).copy()
     plus, middle = (out["strand"] == "+").to_numpy(), ((out["start"] + out["end"]) // 2).to_numpy()
     start, end = out["start"].to_numpy(), out["end"].to_numpy()
+    # the later half in reading direction: the upper on strand +, the lower on strand −
     out["row"] = out["row"].to_numpy() + np.where(plus, middle - start, 0)
     out["start"], out["end"] = np.where(plus, middle, start), np.where(plus, end, middle)
     out["warmup"], out["window"] = warmup, np.arange(len(out))
@@ -136,9 +139,11 @@ class _Sums(NamedTuple):
     def table(self) -> pd.DataFrame:
         """Correlations; NaN for features that were silent in one of the readings."""
         n = max(int(self.n[0]), 1)
+        # n² times the product of variances; n cancels in the ratio
         spread = (self.aa - self.a**2 / n) * (self.bb - self.b**2 / n)
         covariance = self.ab - self.a * self.b / n
         r = np.full(len(self.a), np.nan)
+        # rounding may leave r a hair beyond 1
         np.divide(covariance, np.sqrt(np.maximum(spread, 0.0)), out=r, where=spread > 0)
         return WINDOW_OFFSETS.check(
             pd.DataFrame(

@@ -27,7 +27,7 @@ def fidelity(quality: Mapping[str, Any], site: str) -> list[Finding]:
     recovered = quality.get("recovered")
     if not words.is_number(recovered):
         return []
-    share = float(recovered)  # type: ignore[arg-type]
+    share = float(recovered)
     return [
         Finding(
             "run",

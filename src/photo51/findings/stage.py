@@ -6,7 +6,7 @@ import pandas as pd
 
 from photo51.findings import causes, concepts, learnt, overall, shapes, unannotated, variants
 from photo51.findings.finding import Finding, table
-from photo51.run.known import replication_checks
+from photo51.run.known import checks_of_names
 from photo51.run.opened import Run
 
 TABLES = (
@@ -66,7 +66,7 @@ def _concepts(run: Run) -> list[Finding]:
         return []
     best = concepts.best_of_classes(run.need("concept_summary"), run.need("concepts"))
     out = [concepts.single_features(best), *concepts.beyond_units(best)]
-    checks = replication_checks(run)
+    checks = checks_of_names(run)
     return out if checks is None else out + concepts.replication(checks)
 
 

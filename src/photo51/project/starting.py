@@ -279,7 +279,7 @@ photo51 run      # the whole workflow; running again does only what is missing o
 
 The report is then `results/{run}/report.html`; the features are in `results/{run}/atlas/index.html`.
 
-- `{TABLE}`: one line a genome. Correct here what was guessed wrong (`genetic_code`, `topology`), and add BED files of your own to
-  `extra_annotations`: a new annotation does not train anything again.
+- `{TABLE}`: one line a genome. Correct here what was guessed wrong (`genetic_code`, `topology`), and add BED files
+  of your own to `extra_annotations`: a new annotation does not train anything again.
 - `{NAME}`: the run. Paths in it are relative to it.
 """

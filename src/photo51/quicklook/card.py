@@ -45,11 +45,14 @@ def card(about: dict[str, Any], names: pd.DataFrame, features: pd.DataFrame) -> 
 
 _FILES = """| file | content |
 |---|---|
-| `sae.safetensors`, `sae.json` | weights in half precision (thresholds in single), origin and parameters; `photo51.load_sae(folder)` opens it |
-| `features.parquet` | each feature: share of other seeds that find it, cosine, correlation, partners, density, largest activation, median and 99th percentile where active |
+| `sae.safetensors`, `sae.json` | weights in half precision (thresholds in single), origin and parameters; \
+`photo51.load_sae(folder)` opens it |
+| `features.parquet` | each feature: share of other seeds that find it, cosine, correlation, partners, density, \
+largest activation, median and 99th percentile where active |
 | `names.parquet` | every annotation that some evidence gives a feature, by the one naming rule of `photo51 names` |
 | `replication.parquet` | replication checks of the names: either strand, every genome, every split, another seed |
-| `typical.parquet` | windows of the genomes it was trained on, with bits a base and variance explained; `photo51 read` compares with them |
+| `typical.parquet` | windows of the genomes it was trained on, with bits a base and variance explained; \
+`photo51 read` compares with them |
 | `about.json` | the figures on this page |"""
 
 

@@ -31,7 +31,7 @@ from photo51.quicklook.shelf import ABOUT
 from photo51.quicklook.source import Piece
 from photo51.quicklook.windows import SIZE, summarise
 from photo51.sae.dictionary import CARD, WEIGHTS, Dictionary, SparseAutoencoder
-from photo51.sae.quality.measures import measure
+from photo51.sae.quality.measures import measure_quality
 from photo51.sae.quality.stability import SAME, found_again, seed_match_shares
 from photo51.sae.rules import Gate
 from photo51.sae.training.train import fit
@@ -91,7 +91,7 @@ def ship(run: Path, out: Path, model: DnaModel, *, seeds: int = 2, places: int =
     x = held_out.sample(ROWS, seed=config.sae.seed)
     names, replication = read_table(run / "names.parquet", NAMES), read_table(run / "replication.parquet", REPLICATION)
     features = _features(run, found_again(small, others, x))
-    quality = measure(small, held_out)
+    quality = measure_quality(small, held_out)
     typical = _typical(model, small, genomes, places, config.seed)
     about = {
         "model": small.origin.model_name,

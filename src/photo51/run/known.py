@@ -182,7 +182,7 @@ def associated(run: Run, annotations: Collection[str]) -> pd.DataFrame:
     return tested[tested["q"] <= ASSOCIATED].sort_values(["p_rot", "feature"], kind="stable")
 
 
-def replication_checks(run: Run) -> pd.DataFrame | None:
+def checks_of_names(run: Run) -> pd.DataFrame | None:
     """Replication checks of the features that have a name; of all that were checked where the run has no names.
 
     A feature may agree with a class well enough and still be closest to another one, which it may not be named after:

@@ -76,7 +76,7 @@ class Moments(NamedTuple):
         return np.divide(self.observed - self.mean, sd, out=np.zeros_like(sd), where=sd > 0)
 
 
-def screen(
+def screen_moments(
     features: sparse.csc_array,
     masks: NDArray[np.bool_],
     tests: list[tuple[int, Orientation]],

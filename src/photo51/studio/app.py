@@ -77,7 +77,7 @@ class Studio:
     def _routes(self) -> list[Route]:
         streams: dict[str, tuple[type[asked.Asked], Ask]] = {
             "why": (asked.WhyAsked, reasons.why),
-            "steer": (asked.SteerAsked, steering.steer),
+            "steer": (asked.SteerAsked, steering.steer_live),
             "dose": (asked.DoseAsked, steering.dose),
             "variants": (asked.VariantAsked, changes.variant),
             "compare": (asked.CompareAsked, changes.compare_pasted),
@@ -88,7 +88,7 @@ class Studio:
             "read": (asked.ReadAsked, "read", Desk.read),
             "bases": (asked.BasesAsked, "hover", Desk.bases),
             "track": (asked.TrackAsked, "track", Desk.track),
-            "parts": (asked.PartsAsked, "parts", painting.concept_parts),
+            "parts": (asked.PartsAsked, "parts", painting.split_concept),
             "painted": (asked.PaintedAsked, "painted", painting.show_painting),
             "rules": (asked.RulesAsked, "rules", listening.judge_rules),
         }

@@ -23,7 +23,7 @@ class Asked(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
-class Source(Asked):
+class SequenceSource(Asked):
     """A sequence: bases that were pasted, or a region of a genome of the run, 0-based half-open."""
 
     bases: Sequence = ""
@@ -37,7 +37,7 @@ class ReadAsked(Asked):
     """Read a sequence: text as pasted, or a region."""
 
     text: Sequence = ""
-    source: Source | None = None
+    source: SequenceSource | None = None
 
 
 class BasesAsked(Asked):

@@ -91,11 +91,11 @@ def bigwig(desk: Desk, reading: Read, strand: Strand) -> bytes:
         size = desk.bench.run.genomes.length(place.genome, place.chrom)
         if place.strand == "-":
             bits_of = reading.bits["-" if strand == "+" else "+"][::-1]
-    at = np.flatnonzero(np.isfinite(bits_of))
-    if not len(at):
+    covered = np.flatnonzero(np.isfinite(bits_of))
+    if not len(covered):
         raise InputError(f"bigWig: need a base with bits on strand {strand}, got none")
-    values = bits_of[at].astype(float)
-    table = pd.DataFrame({"chrom": chrom, "start": start + at, "end": start + at + 1, "value": values})
+    values = bits_of[covered].astype(float)
+    table = pd.DataFrame({"chrom": chrom, "start": start + covered, "end": start + covered + 1, "value": values})
     with TemporaryDirectory(prefix="photo51-") as folder:
         path = Path(folder) / "bits.bw"
         write_bigwig(table, {chrom: size}, path)
@@ -115,9 +115,9 @@ def bed(desk: Desk, tab: Tab, key: str) -> str:
         for strand in STRANDS:
             one = reading.codes[strand].tocsc()[:, [feature]].tocoo()
             order = np.argsort(one.row, kind="stable")
-            at, value = one.row[order], one.data[order]
-            breaks = np.flatnonzero(np.diff(at) > 1) + 1
-            for run, level in zip(np.split(at, breaks), np.split(value, breaks), strict=True):
+            active, value = one.row[order], one.data[order]
+            breaks = np.flatnonzero(np.diff(active) > 1) + 1
+            for run, level in zip(np.split(active, breaks), np.split(value, breaks), strict=True):
                 if len(run):
                     score = min(1000, round(1000 * float(level.max()) / float(table["maximum"].iloc[feature])))
                     start, end, way = _forward(reading.place, int(run[0]), int(run[-1]) + 1, strand)

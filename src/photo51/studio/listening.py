@@ -41,8 +41,8 @@ def write_under_rules(desk: Desk, tab: Tab, request: asked.ListenAsked) -> Itera
 
     _, prompt = typed_sequence(request.prompt)
     rules = request.settings()
-    how = {k: getattr(request, k) for k in ("length", "sequences", "seed", "temperature")}
-    steps = desk.bench.listening(rules, prompt, **how)
+    options = {k: getattr(request, k) for k in ("length", "sequences", "seed", "temperature")}
+    steps = desk.bench.listening(rules, prompt, **options)
     yield {"rules": rules, "prompt": prompt, "sequences": request.sequences}
     chunk: list[RuleStep] = []
     for step in steps:

@@ -203,10 +203,10 @@ def show_painting(_desk: Desk, tab: Tab, request: asked.PaintedAsked) -> Iterato
     yield tab.painting(request.key).answer
 
 
-def concept_parts(desk: Desk, _tab: Tab, request: asked.PartsAsked) -> Iterator[dict[str, Any]]:
+def split_concept(desk: Desk, _tab: Tab, request: asked.PartsAsked) -> Iterator[dict[str, Any]]:
     """The parts of a concept, each with its features."""
-    found = desk.bench.parts(request.concept)
+    parts = desk.bench.parts(request.concept)
     yield {
         "concept": request.concept,
-        "parts": [{"name": b.name, "features": list(b.features), "weights": list(b.weights)} for b in found],
+        "parts": [{"name": b.name, "features": list(b.features), "weights": list(b.weights)} for b in parts],
     }

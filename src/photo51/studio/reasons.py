@@ -50,10 +50,10 @@ def why(desk: Desk, tab: Tab, request: asked.WhyAsked) -> Iterator[dict[str, Any
     yield {"at": request.at, "strand": strand, "letter": letter, "preferred": preferred}
     params = AttributionParams(**QUICK)  # type: ignore[arg-type]
     spot = reading.place if reading.place is not None and source is None else None
-    where, index = (what, offset) if spot is None else (spot, request.at)
-    explained = bench.why(where, index, base=request.base, strand=strand, params=params, changes=False)
+    subject, index = (what, offset) if spot is None else (spot, request.at)
+    explained = bench.why(subject, index, base=request.base, strand=strand, params=params, changes=False)
     yield {**_explained(desk, explained, reading, spot), "base": request.base}
-    changed = bench.changes(where, index, base=request.base, strand=strand, params=params)
+    changed = bench.changes(subject, index, base=request.base, strand=strand, params=params)
     number = f"{request.at + 1:,}"
     title = f"Why base {number} ({letter}), read {'forward' if strand == '+' else 'in reverse'}"
     base = f", base={request.base!r}" if request.base else ""

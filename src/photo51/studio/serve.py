@@ -20,7 +20,7 @@ from photo51.types import InputError
 log = logging.getLogger(__name__)
 
 
-def opener(
+def desk_opener(
     run: Path | None, model: str, device: str | None, threads: int, dictionary: Path | None = None
 ) -> Callable[[], Desk]:
     """What opens the model, on the worker's thread."""

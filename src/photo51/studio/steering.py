@@ -19,7 +19,7 @@ from photo51.studio.wire import digest, packed
 DOSES = (0.5, 1.0, 2.0, 4.0)
 
 
-def steer(desk: Desk, tab: Tab, request: asked.SteerAsked) -> Iterator[dict[str, Any]]:
+def steer_live(desk: Desk, tab: Tab, request: asked.SteerAsked) -> Iterator[dict[str, Any]]:
     """Write the arms base by base; every few bases what they say; at the end a line of the journal."""
     from photo51.api.workbench import typed_sequence
     from photo51.interventions.steering.live import Base, arms_of

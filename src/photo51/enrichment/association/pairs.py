@@ -25,7 +25,7 @@ from photo51.io.contracts.enrichment import ENRICHMENT
 from photo51.stats.correlation import Mask, Spread, quicker
 from photo51.stats.lattice import SMALLEST_P
 from photo51.stats.rotation import RotationTest, rotation_test
-from photo51.stats.screen import Moments, period3, screen, smooth
+from photo51.stats.screen import Moments, period3, screen_moments, smooth
 from photo51.stats.shifted import shifted_test
 
 TESTED = "tested"
@@ -139,7 +139,7 @@ class _Pairs:
         """Moments; in very long workspaces in bins, where neither class nor feature has finer structure."""
         design, p, levels = self.design, self.design.params, self.levels
         readings = [design.readings[t] for t in family.readings]
-        run = partial(screen, masks=design.masks, bounds=family.bounds, threads=threads)
+        run = partial(screen_moments, masks=design.masks, bounds=family.bounds, threads=threads)
         if p.screen_bin == 1 or design.workspace.n_rows < p.screen_bin_rows:
             return run(levels, tests=readings)
         moments = run(levels, tests=readings, bin_bp=p.screen_bin)

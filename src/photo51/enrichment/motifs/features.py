@@ -62,19 +62,23 @@ class Gallery:
     def logo(self, rows: NDArray[np.int64]) -> Aligned:
         """Logo of the windows at rows: copies counted once, the rest lined up."""
         p = self.params
+        # `shift` bases more on either side, for lining up
         wide = sequences(self.bases, self.segments, rows, p.upstream + p.shift, p.downstream + p.shift)
         unlike = wide[distinct(wide, p.same)]
         shifts = best_shifts(unlike, self.background, p.shift)
         width = p.upstream + 1 + p.downstream
+        # the window moves over the wider one
         lined = [w[p.shift + s : p.shift + s + width] for w, s in zip(unlike, shifts, strict=True)]
         return Aligned(logo_of(np.array(lined).reshape(-1, width), self.background), len(wide) - len(unlike))
 
     def null_information(self, n: int) -> float:
         """95th percentile of the information of logos of `n` random windows, lined up in the same way (bits)."""
+        # to tens: nulls of a few sizes serve all features
         size = max(_MIN_WINDOWS, int(10 * round(n / 10)))
         if size not in self._null:
             rng = np.random.default_rng([self.params.seed, size])
             draws = [
+                # anywhere on either strand
                 self.logo(rng.integers(0, 2 * len(self.bases), size)).logo.information
                 for _ in range(self.params.null_logos)
             ]
@@ -135,6 +139,7 @@ def informative(logos: pd.DataFrame, shapes: pd.DataFrame, least_bits: float = 0
         by_offset = group.sort_values("offset")
         columns = np.flatnonzero(by_offset["bits"].to_numpy() >= least_bits)
         if len(columns):
+            # from the first informative column to the last, what lies between included
             shares = by_offset[list("ACGT")].to_numpy(dtype=np.float64)
             out[int(str(feature))] = shares[columns[0] : columns[-1] + 1]
     return out

@@ -24,7 +24,7 @@ from photo51.genome.annotation.motifs import Motif
 from photo51.io.contracts.enrichment import MOTIF_MATCHES
 from photo51.stats.multiple import benjamini_hochberg
 
-_SCALE = 100
+_SCALE = 100  # a score of 0 to 100: integers, so that distributions are arrays
 
 
 class Match(NamedTuple):
@@ -59,6 +59,7 @@ class Database:
 
     def __init__(self, motifs: Sequence[Motif]):
         self.names = [m.name for m in motifs]
+        # reversed in both axes: columns and, as A, C, G, T complements to T, G, C, A, bases
         both = [m.frequencies for m in motifs] + [m.frequencies[::-1, ::-1] for m in motifs]
         self.columns = np.concatenate(both) if both else np.zeros((0, 4))
         self.starts = np.concatenate([[0], np.cumsum([len(f) for f in both])]).astype(np.int64)
@@ -74,6 +75,7 @@ class Database:
         if len(query) < min_overlap:
             raise ValueError(f"query: need at least {min_overlap} columns, got {len(query)}")
         distance = np.linalg.norm(query[:, None] - self.columns[None], axis=2)
+        # √2 is the largest distance of two columns: 1 is the same, 0 the farthest
         scores = np.rint(_SCALE * (1 - distance / np.sqrt(2))).astype(np.int64)
         tails, ends = _range_tails(scores, min_overlap)
         n = len(self.names)
@@ -81,6 +83,7 @@ class Database:
         reverse = p[n:] < p[:n]
         best = np.where(reverse, p[n:], p[:n])
         both = tried[:n] + tried[n:]
+        # Šidák: 1 − (1 − p)^tried, in logarithms so that small p keep their digits
         corrected = np.where(both > 0, -np.expm1(both * np.log1p(-np.minimum(best, 1 - 1e-15))), 1.0)
         return Match(
             np.clip(corrected, 1e-300, 1.0),
@@ -99,14 +102,17 @@ def _range_tails(scores: NDArray[np.int64], min_overlap: int) -> tuple[NDArray[n
         Tail of range (first, length) at score s: `tails[ends[first, length] + s]`; -1 for ranges that are too short.
     """
     width = len(scores)
+    # each query column's null: its scores with all columns of the file
     columns = [np.bincount(row, minlength=_SCALE + 1) / len(row) for row in scores]
     ends = np.full((width, width + 1), -1, dtype=np.int64)
     parts, used = [], 0
     for first in range(width):
         pmf = np.ones(1)
         for length in range(1, width - first + 1):
+            # the sum of independent columns: their distributions convolved, one column more at a time
             pmf = np.convolve(pmf, columns[first + length - 1])
             if length >= min_overlap:
+                # upper tail: P(sum ≥ s)
                 parts.append(np.minimum(np.cumsum(pmf[::-1])[::-1], 1.0))
                 ends[first, length] = used
                 used += len(pmf)
@@ -120,6 +126,7 @@ def _best_alignments(scores, starts, tails, ends, min_overlap):
     overlap, tried = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
     for m in range(n):
         long = starts[m + 1] - starts[m]
+        # shifts at which at least `min_overlap` columns face each other
         for shift in range(min_overlap - long, width - min_overlap + 1):
             first, last = max(0, shift), min(width, shift + long)
             if last - first < min_overlap:

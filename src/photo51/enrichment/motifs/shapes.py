@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 POINT, MOTIF = 3, 50
-WHOLE = 0.6
+WHOLE = 0.6  # share of a gene
 PERIODS = np.arange(2, 13)
-_PERIODIC = 0.25
-_JOIN = 2
+_PERIODIC = 0.25  # share of active bases beyond the neighbouring lags
+_JOIN = 2  # bases of a gap that is closed
 
 
 class Shape(NamedTuple):
@@ -74,6 +74,7 @@ def run_lengths(rows: NDArray[np.int64], n_rows: int, segments: NDArray[np.int64
     """Lengths of runs, gaps of up to `join` bases closed; runs end with their segment and strand."""
     breaks = np.concatenate([segments[:-1], segments[:-1] + n_rows])
     segment = np.searchsorted(breaks, rows, side="right")
+    # the first row always begins a run
     new = (np.diff(rows, prepend=rows[0] - join - 2) > join + 1) | (np.diff(segment, prepend=-1) != 0)
     first = np.flatnonzero(new)
     last = np.append(first[1:], len(rows)) - 1
@@ -88,7 +89,9 @@ def periodicity(rows: NDArray[np.int64]) -> tuple[float, float]:
     win.
     """
     shares = _lag_shares(rows, int(PERIODS[-1]) + 1)
+    # a comb stands out from the lags beside it; the shares of long runs fall in a line, whose second difference is 0
     strength = shares[PERIODS] - (shares[PERIODS - 1] + shares[PERIODS + 1]) / 2
+    # the shortest period that is about as strong: multiples of a period are combs too
     best = int(np.flatnonzero(strength >= 0.9 * strength.max())[0])
     return float(PERIODS[best]), float(max(strength[best], 0.0))
 
@@ -108,8 +111,10 @@ def gene_cover(rows: NDArray[np.int64], n_rows: int, genes: NDArray[np.int64]) -
     """Median share of a gene that is active, over genes with at least one active base; 0 where there is none."""
     if not len(genes):
         return 0.0
+    # % 2: strand 2 (none) is read on +
     start = genes[:, 0] + genes[:, 2] % 2 * n_rows
     end = genes[:, 1] + genes[:, 2] % 2 * n_rows
+    # rows in [start, end), by two searches
     active = np.searchsorted(rows, end) - np.searchsorted(rows, start)
     touched = active > 0
     return float(np.median(active[touched] / (end - start)[touched])) if touched.any() else 0.0

@@ -34,6 +34,7 @@ def strongest_rows(
 
     Ties go to the lower row.
     """
+    # descending values; of equal ones the lower row
     order = np.lexsort([rows, -values])
     keep = _spaced(rows[order].astype(np.int64), n_rows, count, apart)
     return Peaks(rows[order][keep].astype(np.int64), values[order][keep].astype(np.float32))
@@ -49,6 +50,7 @@ def _spaced(rows, n_rows, count, apart):
             break
         near = False
         for j in range(n):
+            # strands lie in the two halves of the axis
             same_strand = (rows[i] >= n_rows) == (rows[taken[j]] >= n_rows)
             if same_strand and abs(rows[i] - rows[taken[j]]) < apart:
                 near = True
@@ -74,13 +76,16 @@ def sequences(
     rows = np.asarray(rows, dtype=np.int64)
     strand = rows >= n_rows
     place = rows - strand * n_rows
+    # on strand − upstream is to the right
     steps = np.where(strand, -1, 1)[:, None] * np.arange(-upstream, downstream + 1)
     places = place[:, None] + steps
     segment = np.searchsorted(segments, place, side="right") - 1
     low, high = np.asarray(segments)[segment][:, None], np.asarray(segments)[segment + 1][:, None]
     inside = (places >= low) & (places < high)
     letters = np.asarray(bases)[np.clip(places, 0, n_rows - 1)]
+    # complement of a known base: 3 − code
     read = np.where(strand[:, None] & (letters < 4), 3 - letters, letters)
+    # outside the segment nothing is known, even where bases of another follow in the rows
     return np.where(inside, read, 4).astype(np.uint8)
 
 
@@ -121,10 +126,13 @@ def repeat_share(windows: NDArray[np.uint8], k: int, share: float) -> float:
     kmers, unambiguous = canonical_kmers(windows, k)
     _, kmer = np.unique(kmers[unambiguous], return_inverse=True)
     owner = np.repeat(np.arange(len(windows)), unambiguous.sum(axis=1))
+    # (windows, k-mers)
     shape = (len(windows), int(kmer.max(initial=0)) + 1)
     kmers_of = sp.csr_array((np.ones(len(kmer)), (owner, kmer)), shape=shape)
     kmers_of.data[:] = 1  # what occurs twice in a window was summed
+    # distinct k-mers in common; the diagonal is how many each window has
     shared = (kmers_of @ kmers_of.T).toarray()
     sizes = shared.diagonal().copy()
     np.fill_diagonal(shared, 0)
+    # of some one other window, not of all together
     return float(np.mean((sizes > 0) & (shared.max(axis=1) >= share * np.maximum(sizes, 1))))

@@ -21,8 +21,8 @@ from photo51.enrichment.annotations.composition import GC_CLASSES, K, earlier, g
 from photo51.enrichment.annotations.profiles import boundary_rows
 from photo51.stats.additive import Terms, deviance, logistic_scores
 
-_SIX = (0, 3, 6, 9)
-_THREE = tuple(range(0, 24, 3))
+_SIX = (0, 3, 6, 9)  # 6-mers that end so many bases back, every third
+_THREE = tuple(range(0, 24, 3))  # 3-mers at every third of the last 24 bases
 _RIDGE = 2.0
 
 
@@ -58,6 +58,7 @@ class Explanation:
         params: NoveltyParams,
     ):
         self.n_rows, self.fold, self.params = len(bases), fold, params
+        # a class that marks nothing or everything tells no row from another
         used = [c for c in classes if c.mask.any() and not c.mask.all()]
         fixed, self._sizes = _sequence_terms(bases, segments)
         fixed.append(np.tile(origin.astype(np.uint16), 2))
@@ -72,6 +73,7 @@ class Explanation:
 
     def terms(self, rows: NDArray[np.int64]) -> Terms:
         """Terms of some rows of the doubled axis."""
+        # the same base on the other strand: row + n_rows on the doubled axis, modulo its length
         other = (rows + self.n_rows) % (2 * self.n_rows)
         marks, of_other = (np.unpackbits(self._marks[r], axis=1, count=len(self._stranded)) for r in (rows, other))
         levels = np.concatenate([self._fixed[rows], marks, of_other[:, self._stranded]], axis=1, dtype=np.uint16)
@@ -89,6 +91,7 @@ class Explanation:
         """
         p = self.params
         positive = rows if len(rows) <= p.max_positives else np.sort(rng.choice(rows, p.max_positives, replace=False))
+        # with replacement, then `unique`: rows that fire are taken out, doubles go
         drawn = rng.integers(0, 2 * self.n_rows, p.negatives * len(positive))
         active = np.zeros(2 * self.n_rows, dtype=bool)
         active[rows] = True
@@ -96,11 +99,13 @@ class Explanation:
         both = np.concatenate([positive, negative])
         y = np.repeat([True, False], [len(positive), len(negative)])
         fold = self.fold[both]
+        # each half needs rows of both kinds, to learn and to be judged
         if min(np.bincount(fold[y], minlength=2).min(), np.bincount(fold[~y], minlength=2).min()) == 0:
             return np.nan
         model = logistic_scores(y[:, None], self.terms(both), fold, ridge=_RIDGE)[:, 0]
         share = np.array([y[fold == 1 - f].mean() for f in (0, 1)])  # what the other fold says, as the model's
         nothing = deviance(y, np.log(share / (1 - share))[fold])
+        # deviance explained against an intercept alone; a model worse than that explains nothing
         return float(np.clip(1 - deviance(y, model) / nothing, 0.0, 1.0))
 
 
@@ -120,6 +125,7 @@ def _sequence_terms(
     terms = [np.tile(gc_classes(local_gc(bases, segments)), 2)]
     terms += [earlier(six, segments, by, 4**K) for by in _SIX]
     terms += [earlier(three, segments, by, 4**3) for by in _THREE]
+    # one level more than there are k-mers: unknown
     return terms, [GC_CLASSES + 1, *[4**K + 1] * len(_SIX), *[4**3 + 1] * len(_THREE)]
 
 
@@ -153,6 +159,7 @@ def distance_classes(
     in the segment".
     """
     n_rows, k = int(segments[-1]), len(edges)
+    # 2 k: no such place in the segment
     out = np.full(2 * n_rows, 2 * k, dtype=np.uint16)
     for strand in (0, 1):
         on_strand = np.sort(places[(places >= n_rows) == bool(strand)]) - strand * n_rows
@@ -161,10 +168,14 @@ def distance_classes(
             if not len(inside):
                 continue
             rows = np.arange(a, b)
+            # the place at or after each row, the one before it; at the ends one of them stands for both
             after = np.clip(np.searchsorted(inside, rows), 0, len(inside) - 1)
             before = np.maximum(after - 1, 0)
+            # ties go to the place before
             nearer = np.where(np.abs(inside[before] - rows) <= np.abs(inside[after] - rows), before, after)
+            # reading direction: on strand − higher rows come earlier
             signed = (rows - inside[nearer]) * (-1 if strand else 1)
             distance = np.searchsorted(edges, np.abs(signed), side="right") - 1
+            # upstream classes follow those downstream
             out[strand * n_rows + rows] = distance + k * (signed < 0)
     return out

@@ -33,7 +33,7 @@ from photo51.io.contracts.enrichment import HIDDEN
 from photo51.stats.covariance import alternate, even_blocks
 from photo51.stats.resampling import random_shifts
 
-_LEAST = 2
+_LEAST = 2  # intervals on either side
 _CHUNK = 256
 _ROTATIONS = 200
 _FOLD = 16_384  # bases that are learnt on, or judged on, together
@@ -77,7 +77,9 @@ class Halves:
             )
             return
         block = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
+        # blocks that have the class by turns, so that either side has some
         self.test = np.isin(block, having[1::2])
+        # all other blocks, those without the class too
         self.select = ~self.test
         self.held_out = "every second block that has the class"
         if not self._enough(c, min_instances):
@@ -143,6 +145,7 @@ class Proof:
     def _touched(self, name: str) -> NDArray[np.int64]:
         """Features that are enriched in a class; all where the class was too small to be tested."""
         of_class = self.enrichment[self.enrichment["annotation"] == name]
+        # a class too small for a q: any feature may have known it
         significant = of_class if of_class["q"].isna().all() else of_class[of_class["q"] < 0.05]
         return np.unique(significant["feature"].to_numpy(dtype=np.int64))
 
@@ -155,6 +158,7 @@ class Proof:
         touched = self._touched(hidden.name)
         explanation = explanation_of(self.inputs, params, hidden.name)
         explained = out["d2_explained"].to_numpy(copy=True)
+        # the expensive explanation is made anew only where it could decide
         able = self._could_rise(out)
         able_again = np.intersect1d(touched, np.flatnonzero(able))
         for readout in read_in_chunks(self.store, _CHUNK, able_again):
@@ -169,7 +173,9 @@ class Proof:
         """
         now = queue(table, self.params)
         rank = now["rank"].to_numpy()
+        # what the last of the first features scores: no need to explain what cannot reach it
         lowest_ranked = now["novelty"].to_numpy()[(rank > 0) & (rank <= self.params.top)].min(initial=1.0)
+        # nothing explained: the highest score a feature could get
         best = novelty_score(table.assign(d2_explained=0.0))
         return table["d2_explained"].notna().to_numpy() & (best >= lowest_ranked)
 
@@ -179,6 +185,7 @@ class Proof:
         judge = _Judge(self.inputs.workspace, c, halves, self.params)
         first = ranked[(ranked["rank"] > 0) & (ranked["rank"] <= self.params.top)]
         best_feature = judge.best(self.store, np.sort(first["feature"].to_numpy()))
+        # the best feature of all, to see whether the gate or the ranking kept it away
         best = judge.best(self.store, self._touched(c.name))
         place = ranked.set_index("feature")
         return {
@@ -210,6 +217,7 @@ class _Judge:
     """Domain F1 of features for one class: threshold and feature chosen on one side, judged on the other."""
 
     def __init__(self, workspace: Workspace, c: AnnotationClass, halves: Halves, params: NoveltyParams):
+        # a class without strands is read either way, as everywhere
         reading = Reading(0, "sense" if c.stranded else "either")
         self.on_select, self.on_test = (domains_of([c], [reading], r) for r in (halves.select, halves.test))
         self.halves, self.bounds = halves, workspace.block_bounds
@@ -242,17 +250,18 @@ def explanation_of(inputs: Inputs, params: NoveltyParams, hidden: str = "") -> E
     if hidden in GENE_KINDS:
         genes = replace(inputs, annotations=inputs.annotations[inputs.annotations["kind"] != hidden]).genes
     # codon positions are those of coding sequences
-    known = [c for c in inputs.classes() if c.name != hidden and not (hidden == "CDS" and c.frame > 0)]
+    visible = [c for c in inputs.classes() if c.name != hidden and not (hidden == "CDS" and c.frame > 0)]
     workspace = inputs.workspace
     sequence = workspace.table.groupby(["genome", "chrom"], sort=False).ngroup().to_numpy()
     origin = np.repeat(sequence, np.diff(inputs.segments))
     fold = alternate(_halved(even_blocks(workspace.block_bounds, _FOLD), origin))
-    return Explanation(inputs.bases, inputs.segments, known, genes, origin, fold, params)
+    return Explanation(inputs.bases, inputs.segments, visible, genes, origin, fold, params)
 
 
 def _halved(bounds: NDArray[np.int64], origin: NDArray[np.int64]) -> NDArray[np.int64]:
     """Bounds with the only block of a sequence cut in two, so that even a mitochondrion has some in either fold."""
     sequence_of = origin[bounds[:-1]]
+    # the only block of its sequence: cut in two
     alone = np.bincount(sequence_of)[sequence_of] == 1
     return np.sort(np.append(bounds, (bounds[:-1][alone] + bounds[1:][alone]) // 2))
 

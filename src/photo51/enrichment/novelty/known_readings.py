@@ -150,10 +150,14 @@ def is_pure(inside: NDArray[np.bool_], chance: float, active: NDArray[np.integer
     # the lower end of the interval lies below the share itself
     if not len(active) or (inside.mean() - chance) / (1 - chance) < gain:
         return False
+    # a run begins where the row before is not active; −2 makes row 0 begin one
     runs = np.count_nonzero(np.diff(active, prepend=-2) != 1)
     share = float(inside.mean())
+    # as many runs inside as the share of bases inside: not a whole number, which the beta quantile allows
     hits = share * runs
+    # lower Clopper-Pearson limit at 97.5 %
     low = float(beta.ppf(0.025, hits, runs - hits + 1)) if hits > 0 else 0.0
+    # as Cohen's κ: what is gained of what could be
     return (low - chance) / (1 - chance) >= gain
 
 

@@ -36,7 +36,7 @@ PARTS = ("seed_match_r", "strength", "d2_explained", "repeat_frac", "window_arti
 PASSED = "passed"
 _CHUNK = 256
 _LOCI = 5
-_APART = 32
+_APART = 32  # bases between two of the strongest places
 
 
 class Looks(NamedTuple):
@@ -92,6 +92,7 @@ def look(
             if not len(rows):
                 continue
             mass[f], density[f] = values.mean(), len(rows) / (2 * n_rows)
+            # blocks of both strands are the same blocks
             n_blocks[f] = len(np.unique(np.searchsorted(bounds, rows % n_rows, side="right")))
             peaks = strongest_rows(rows, values, n_rows, count=params.repeat_windows, apart=_APART).rows
             loci[f] = _places(inputs, peaks[:_LOCI])
@@ -119,6 +120,7 @@ def seed_match(store: CodesStore, seeds: Sequence[CodesStore]) -> NDArray[np.flo
     if not seeds:
         return np.full(store.n_features, np.nan)
     matched = [matches(store, other) for other in seeds]
+    # correlation of the worst seed: found by all, not by one
     return np.min([np.where(m.mutual, np.maximum(m.r, 0.0), 0.0) for m in matched], axis=0)
 
 
@@ -130,6 +132,7 @@ def window_artifact(n_features: int, window_offsets: pd.DataFrame | None) -> NDA
     """
     out = np.full(n_features, np.nan)
     if window_offsets is not None:
+        # a correlation below 0 is no worse than none
         out[window_offsets["feature"]] = np.clip(1 - window_offsets["r"], 0.0, 1.0)
     return out
 
@@ -143,6 +146,7 @@ def strengths(mass: NDArray[np.float64], n_eff: NDArray[np.float64], ablation: p
     value = mass * np.log(np.maximum(n_eff, 1.0))
     alive = mass > 0
     strength = np.zeros(len(mass))
+    # percentiles among features that are ever active
     strength[alive] = pd.Series(value[alive]).rank(pct=True).to_numpy()
     activation = strength.copy()
     by = np.full(len(mass), "activation", dtype=object)
@@ -175,6 +179,7 @@ def novelty_score(table: pd.DataFrame, parts: Sequence[str] = PARTS) -> NDArray[
     out = np.ones(len(table))
     for part in parts:
         value = table[part].to_numpy(dtype=np.float64)
+        # high is good for these two; of the others, high is bad
         good = value if part in {"seed_match_r", "strength"} else 1 - value
         out *= np.where(np.isnan(good), 1.0, np.clip(good, 0.0, 1.0))
     return out
@@ -197,6 +202,7 @@ def queue(table: pd.DataFrame, params: NoveltyParams, null: pd.DataFrame | None 
     passed = (table["gate"] == PASSED).to_numpy()
     table["null_q95"], table["p"], table["q"], table["novel"] = np.nan, np.nan, np.nan, False
     if null is not None:
+        # controls that pass the same gates
         controls = np.sort(novelty_score(null[(gates(null, params) == PASSED).to_numpy()]))
         if len(controls):
             table["null_q95"] = float(np.quantile(controls, params.null_quantile))
@@ -206,6 +212,7 @@ def queue(table: pd.DataFrame, params: NoveltyParams, null: pd.DataFrame | None 
         table.loc[passed, "p"], table.loc[passed, "q"] = p, benjamini_hochberg(p)
         measured = table["seed_match_r"].notna()
         table["novel"] = passed & measured & (table["q"] <= params.alpha)
+    # passed first, then by score, then by number
     order = np.lexsort([table["feature"].to_numpy(), -table["novelty"].to_numpy(), ~passed])
     table["rank"] = 0
     table.loc[table.index[order[: passed.sum()]], "rank"] = np.arange(1, passed.sum() + 1)
@@ -227,6 +234,7 @@ def conformal_p(scores: NDArray[np.float64], controls: NDArray[np.float64]) -> N
     Bates et al. 2023, Ann Stat 51:149, doi:10.1214/22-AOS2244
     """
     as_high = len(controls) - np.searchsorted(controls, scores, side="left")
+    # the score itself counts among the controls: p is never 0
     return (1 + as_high) / (1 + len(controls))
 
 
@@ -252,6 +260,7 @@ def gates(table: pd.DataFrame, params: NoveltyParams) -> pd.Series:
         (table["d2_explained"].isna(), "fires in one half of the blocks alone"),
     ]
     out = pd.Series(PASSED, index=table.index, dtype=object)
+    # in reverse, so that the first gate that is failed has the last word
     for failing, reason in reversed(failed):
         out[failing] = reason
     return out

@@ -109,6 +109,7 @@ def replication_checks(
     if not rows:
         return REPLICATION.empty()
     table = pd.DataFrame(rows)
+    # one family over all checks of all names
     table["q"] = benjamini_hochberg(table["p"])
     table["survives"] = (table["q"] < params.alpha).to_numpy()
     return REPLICATION.check(table)
@@ -187,6 +188,7 @@ class _Checks:
         result = rotation_test(track(rows, values, self.params.levels), mask)
         if result.sd == 0:
             return {**out, "reason": "no rotation changes the overlap"}
+        # ½ in place of nothing observed, as its logarithm is wanted
         fold = np.log2(max(result.observed, 0.5) / result.mean) if result.mean > 0 else np.nan
         return {**out, "z_rot": result.z, "log2_fold": float(fold), "p": result.p_upper, "reason": CHECKED}
 
@@ -196,8 +198,10 @@ class _Checks:
         if key not in self._masks:
             c, n_rows = self.classes[name.annotation], self.inputs.workspace.n_rows
             oriented = orient(c.mask, name.strand).copy()
+            # rows of strands whose codes do not count are outside
             for code in {0, 1} - set(part.codes):
                 oriented[code * n_rows : (code + 1) * n_rows] = False
+            # the part's own doubled axis
             both = np.concatenate([part.rows, n_rows + part.rows])
             bounds = rotation_units(part.workspace, float(unit_lengths([c], _INTERVAL_BLOCKS)[0]))
             count = len(set(_instances(c, name.strand, part, n_rows)))
@@ -211,6 +215,7 @@ def _within(
     """Rows and activations of a column on the part's own doubled axis."""
     rows, values = column
     code = rows >= n_rows
+    # place among the part's rows; whether the row is one of them is asked next
     place = np.searchsorted(part.rows, rows - code * n_rows)
     there = part.rows[np.minimum(place, len(part.rows) - 1)] == rows - code * n_rows
     keep = there & np.isin(code.astype(int), part.codes)
@@ -221,6 +226,7 @@ def _instances(c: AnnotationClass, orientation: Orientation, part: AxisPart, n_r
     """Instances of a class that the part's codes read, one for each of their pieces."""
     inside = np.zeros(n_rows + 1, dtype=np.int64)
     inside[part.rows + 1] = 1
+    # rows of the part before each row: an interval has some where the sum grows
     before = np.cumsum(inside)
     for i, (start, end, strand) in zip(c.instances.tolist(), c.intervals.tolist(), strict=True):
         read = strand == 2 or orientation == "either"

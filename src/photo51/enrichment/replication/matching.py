@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from photo51.codes import CodesStore
 from photo51.types import STRANDS
 
-_COLUMNS = 4_096
+_COLUMNS = 4_096  # features at once: the table of correlations is 4,096 × all
 
 
 class Matches(NamedTuple):
@@ -47,6 +47,7 @@ def matches(one: CodesStore, two: CodesStore) -> Matches:
         chunk = slice(first, min(first + _COLUMNS, n))
         table = correlations(a[:, chunk], b)
         best[chunk], r[chunk] = table.argmax(axis=1), table.max(axis=1)
+        # best so far of each feature of the other dictionary, over chunks
         better = table.max(axis=0) > back_r
         back[better] = first + table.argmax(axis=0)[better]
         back_r[better] = table.max(axis=0)[better]
@@ -62,6 +63,7 @@ def correlations(a: sp.csr_matrix, b: sp.csr_matrix) -> NDArray[np.float64]:
     _products(a.indptr, a.indices, a.data, b.indptr, b.indices, b.data, product)
     (mean_a, sd_a), (mean_b, sd_b) = _moments(a), _moments(b)
     below = np.outer(sd_a, sd_b)
+    # covariance of sparse columns from sums alone: E[ab] − E[a] E[b]
     covariance = product / n - np.outer(mean_a, mean_b)
     return np.divide(covariance, below, out=np.zeros_like(below), where=below > 0)
 
@@ -74,6 +76,7 @@ def _moments(m: sp.csr_matrix) -> tuple[NDArray[np.float64], NDArray[np.float64]
     n, columns = m.shape
     mean = np.bincount(m.indices, m.data, columns) / n
     square = np.bincount(m.indices, m.data.astype(np.float64) ** 2, columns) / n
+    # rounding may leave a variance just below 0
     return mean, np.sqrt(np.maximum(square - mean**2, 0.0))
 
 
@@ -81,5 +84,6 @@ def _moments(m: sp.csr_matrix) -> tuple[NDArray[np.float64], NDArray[np.float64]
 def _products(ap, ai, ax, bp, bi, bx, out):  # noqa: PLR0917
     for row in range(len(ap) - 1):
         for i in range(ap[row], ap[row + 1]):
+            # only rows in which both fire add to Σ ab
             for j in range(bp[row], bp[row + 1]):
                 out[ai[i], bi[j]] += np.float64(ax[i]) * bx[j]

@@ -20,7 +20,8 @@ _FEWEST_DOUBTED, _SHARE_DOUBTED = 5, 0.1
 _COMMON = (11, 1, 4, 2, 5, 6, 3, 9, 10, 13, 14)
 MITOCHONDRIAL = (2, 5, 4, 3, 9, 13, 14, 21, 24, 1)
 _MITO_NAME = re.compile(
-    r"(?:[Cc]hr(?:omosome_?)?|CHR)?(?:M|MT|Mt|mt)(?:DNA|dna)?|(?i:(?:chr)?mito(?:chondri(?:a|on|al))?(?:[_-]?(?:genome|dna))?)"
+    r"(?:[Cc]hr(?:omosome_?)?|CHR)?(?:M|MT|Mt|mt)(?:DNA|dna)?"
+    r"|(?i:(?:chr)?mito(?:chondri(?:a|on|al))?(?:[_-]?(?:genome|dna))?)"
 )
 _PLASTID_NAME = re.compile(
     r"(?:[Cc]hr|CHR)(?:C|Pt|PT|CP)|Pt|PT|(?i:cpdna|ptdna|(?:chr)?(?:plastid|chloroplast)(?:[_-]?genome)?)"

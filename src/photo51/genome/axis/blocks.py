@@ -49,12 +49,15 @@ def cut_blocks(
         if not gathered:
             return
         rows = np.concatenate(gathered)
+        # a leftover joins the block before it only where that was gathered too: a block cut from a long segment keeps
+        # its length
         if joinable and _bases(rows) < block / 2:
             blocks[-1] = np.concatenate([blocks[-1], rows])
         else:
             blocks.append(rows)
         gathered, joinable = [], True
 
+    # first segment of each run of neighbours
     apart = np.flatnonzero(segments[1:, 0] - segments[:-1, 1] >= near) + 1
     for run in np.split(segments, apart):
         if _bases(run) >= block / 2:
@@ -73,8 +76,10 @@ def _cut(run: NDArray[np.int64], block: int) -> list[NDArray[np.int64]]:
     """Cut segments that count as one into nearly even blocks."""
     start, end = int(run[0, 0]), int(run[-1, 1])
     n = max(1, round(_bases(run) / block))
+    # integer edges i · length / n: blocks differ by a base at most
     edges = start + (np.arange(n + 1) * (end - start)) // n
     clipped = [np.stack([np.maximum(run[:, 0], a), np.minimum(run[:, 1], b)], axis=1) for a, b in pairwise(edges)]
+    # what an edge leaves empty goes
     return [c[c[:, 0] < c[:, 1]] for c in clipped]
 
 
@@ -104,11 +109,14 @@ def deal(holdings: NDArray[np.float64], groups: NDArray[np.int64], shares: Seque
     _, group = np.unique(groups, return_inverse=True)
     totals = np.zeros((group.max(initial=-1) + 1, holdings.shape[1]))
     np.add.at(totals, group, holdings)
+    # what each split lacks of each thing, (n_things, n_splits)
     lacking = totals.sum(axis=0)[:, None] * np.asarray(shares, dtype=float)[None, :]
     rng = np.random.default_rng(seed)
     chance, first = rng.permutation(len(totals)), rng.permutation(len(SPLITS))
     chosen = np.zeros(len(totals), dtype=int)
+    # largest first; rounded, so that sums of floats in another order sort alike
     for g in np.lexsort([chance, -np.round(totals.sum(axis=1), 9)]):
+        # squared deviations fall by 2 · totals · lacking less a term that is the same for all splits
         gain = np.where(np.asarray(shares) > 0, np.round(totals[g] @ lacking, 12), -np.inf)
         chosen[g] = np.lexsort([first, -gain])[0]
         lacking[:, chosen[g]] -= totals[g]
@@ -141,11 +149,13 @@ def _zones(rows: pd.DataFrame, gap: int, length: int) -> list[tuple[int, int]]:
     start, end, split = (rows[c].tolist() for c in ("start", "end", "split"))
     zones = []
     for i, j in zip(range(len(rows)), [*range(1, len(rows)), 0], strict=True):
+        # round a circle the first block follows the last one a length further on
         turn = length if j == 0 else 0
         if split[i] == split[j] or (j == 0 and not length) or start[j] + turn - end[i] >= gap:
             continue
         middle = (end[i] + start[j] + turn) // 2
         zone = (middle - gap // 2, middle + gap - gap // 2)
+        # a zone over the origin counts at both ends of the coordinates
         zones += [(zone[0] - shift, zone[1] - shift) for shift in ({0, length} if length else {0})]
     return zones
 
@@ -154,5 +164,6 @@ def _without(start: int, end: int, zones: list[tuple[int, int]]) -> list[tuple[i
     """What is left of `[start, end)` outside the zones."""
     left = [(start, end)]
     for a, b in zones:
+        # before the zone and after it, each where something is left
         left = [(s, e) for x, y in left for s, e in ((x, min(y, a)), (max(x, b), y)) if s < e]
     return left

@@ -146,6 +146,7 @@ class Genomes:
             )
         pieces, position = [], start
         while position < end:
+            # as many pieces as the interval goes round the circle
             within = position % length
             take = min(end - position, length - within)
             pieces.append(self._fetch(genome, chrom, within, within + take))
@@ -180,6 +181,7 @@ class Genomes:
 def reading_span(window: Window) -> tuple[int, int]:
     """Forward coordinates of what a window reads, warm-up included; may run past either end of a circular contig."""
     start, end, warmup = int(window["start"]), int(window["end"]), int(window["warmup"])
+    # warm-up comes before in reading direction: at higher coordinates on strand −
     return (start - warmup, end) if window["strand"] == "+" else (start, end + warmup)
 
 

@@ -22,9 +22,9 @@ from scipy.sparse.csgraph import connected_components
 
 from photo51.genome.alphabet import codes
 
-FULL = 4_000_000
-WIDESPREAD = 256
-_CHUNK = 1 << 20
+FULL = 4_000_000  # bases in all, beyond which k-mers are sampled
+WIDESPREAD = 256  # blocks that hold a k-mer
+_CHUNK = 1 << 20  # k-mers at once: memory of some tens of MB
 
 
 def known_canonical_kmers(ids: NDArray[np.uint8], k: int) -> NDArray[np.uint64]:
@@ -50,7 +50,9 @@ def known_canonical_kmers(ids: NDArray[np.uint8], k: int) -> NDArray[np.uint64]:
     for j in range(k):
         letter = base[j : j + n]
         unambiguous &= letter < 4
+        # Horner: two bits a base, the first base highest
         forward = (forward << np.uint64(2)) | (letter & np.uint64(3))
+        # complement of base j at digit j from the right
         backward |= (np.uint64(3) - (letter & np.uint64(3))) << np.uint64(2 * j)
     return np.minimum(forward, backward)[unambiguous]
 
@@ -60,6 +62,7 @@ def sketch(ids: NDArray[np.uint8], k: int, share: float = 1.0) -> NDArray[np.uin
     limit = np.uint64(2**64 - 1) if share >= 1 else np.uint64(int(share * 2**64))
     parts = []
     for start in range(0, len(ids), _CHUNK):
+        # k − 1 bases of overlap, so that no k-mer at a border is missed
         mixed = _mix(known_canonical_kmers(ids[start : start + _CHUNK + k - 1], k))
         parts.append(mixed[mixed <= limit])
     return distinct_hashes(parts)
@@ -75,6 +78,7 @@ def distinct_hashes(parts: Sequence[NDArray[np.uint64]]) -> NDArray[np.uint64]:
 
 def _first(numbers: NDArray[np.uint64]) -> NDArray[np.bool_]:
     """Where sorted numbers differ from the one before."""
+    # the first of equal numbers
     new = np.ones(len(numbers), dtype=bool)
     new[1:] = numbers[1:] != numbers[:-1]
     return new
@@ -103,17 +107,20 @@ def homologous_groups(sketches: Iterable[NDArray[np.uint64]], min_shared: float)
     """
     owned = [np.asarray(s, dtype=np.uint64) for s in sketches]
     hashes = np.sort(np.concatenate([np.zeros(0, dtype=np.uint64), *owned]))
+    # hashes that come twice or more: only those can be shared
     repeated = hashes[1:][~_first(hashes)[1:]]
     repeated = repeated[_first(repeated)]
     del hashes
     columns = [np.searchsorted(repeated, s[np.isin(s, repeated, assume_unique=True)]) for s in owned]
     rows = np.repeat(np.arange(len(owned)), [len(c) for c in columns])
     column = np.concatenate([np.zeros(0, dtype=np.int64), *columns])
+    # widespread repeats are left out by column
     local = (np.bincount(column, minlength=len(repeated)) <= WIDESPREAD)[column]
     holds = sparse.csr_matrix(
         (np.ones(local.sum(), dtype=np.int32), (rows[local], column[local])),
         shape=(len(owned), len(repeated)),
     )
+    # (blocks, blocks): shared distinct hashes
     linked = (holds @ holds.T) >= max(min_shared, 1)
     _, label = connected_components(linked, directed=False)
     first = np.unique(label, return_index=True)[1]

@@ -63,6 +63,7 @@ def iter_annotation_masks(
         raise InputError(f"strand_mode: need sense, antisense or both, got {strand_mode!r}")
     for kind, rows in annotations.groupby("kind", sort=True, observed=True):
         strand = rows["strand"].to_numpy()
+        # without strand: on both
         forward = workspace.mask(rows[strand != "-"])
         backward = workspace.mask(rows[strand != "+"])
         yield str(kind), _oriented(forward, backward, strand_mode)
@@ -100,6 +101,8 @@ def codon_position_masks(workspace: Workspace, annotations: pd.DataFrame) -> lis
         if frame[i] < 0:
             continue
         bases = position + np.arange(last - first)
+        # index in reading direction: the last forward base of a gene on '-' is read first
         read = end[i] - 1 - bases if minus[i] else bases - start[i]
+        # `frame` bases come before the first whole codon; % of a negative number is not negative
         masks[int(minus[i]), (read - frame[i]) % 3, np.arange(first, last)] = True
     return [StrandMasks(masks[0, p], masks[1, p]) for p in range(3)]

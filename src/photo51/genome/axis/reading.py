@@ -38,6 +38,7 @@ class ContigReading(NamedTuple):
         if self.circular and not len(self.walls):
             return np.inf, np.inf
         if self.circular:
+            # round the circle: the last wall before the origin, a length further down
             left = before.max() if len(before) else self.walls[:, 1].max() - self.length
             right = after.min() if len(after) else self.walls[:, 0].min() + self.length
         else:
@@ -60,6 +61,7 @@ def reading(ids: NDArray[np.uint8], *, circular: bool, n_run: int) -> ContigRead
     """
     ambiguous = runs(is_ambiguous(ids))
     size = ambiguous[:, 1] - ambiguous[:, 0]
+    # a run across the origin is one run, as long as both its parts
     if circular and len(ambiguous) > 1 and ambiguous[0, 0] == 0 and ambiguous[-1, 1] == len(ids):
         size[[0, -1]] = size[0] + size[-1]
     return ContigReading(len(ids), circular, ambiguous[size >= n_run])
@@ -91,6 +93,7 @@ def scored_segments(
         mask[start:end] = True
     mask &= ~is_ambiguous(ids)
     for start, end in walls.walls:
+        # bases behind a wall are cold on strand +, those before it on strand −
         _clear(mask, start - context, start, circular=walls.circular)
         _clear(mask, end, end + context, circular=walls.circular)
     if not walls.circular:
@@ -100,9 +103,11 @@ def scored_segments(
 
 
 def _clear(mask: NDArray[np.bool_], start: int, end: int, *, circular: bool) -> None:
+    # a cold zone longer than the circle leaves nothing
     if end - start >= len(mask) and circular:
         mask[:] = False
     elif circular:
         mask[np.arange(start, end) % len(mask)] = False
     else:
+        # a slice with a negative start would count from the end
         mask[max(0, start) : max(0, end)] = False

@@ -61,6 +61,7 @@ def scored(regions: list[Region], params: GenomeParams) -> tuple[Workspace, dict
         Where nothing is left to score.
     """
     n_requested = sum(int((r.intervals[:, 1] - r.intervals[:, 0]).sum()) for r in regions)
+    # sketches of all blocks together stay at about FULL k-mers
     share = min(1.0, FULL / max(n_requested, 1))
     readings: dict[Place, ContigReading] = {}
     segments: list[NDArray[np.int64]] = []
@@ -80,6 +81,7 @@ def scored(regions: list[Region], params: GenomeParams) -> tuple[Workspace, dict
     sketches: list[NDArray[np.uint64]] = []
     for r, scored_parts in zip(regions, segments, strict=True):
         blocks = cut_blocks(scored_parts, block, near=params.n_run)
+        # read again rather than kept: one contig in memory at a time
         ids = r.read() if params.homology_bases and blocks else np.zeros(0, dtype=np.uint8)
         for intervals in blocks:
             rows += [(r.genome, r.chrom, s, e, len(sketches)) for s, e in intervals.tolist()]
@@ -146,6 +148,7 @@ def _holdings(table: pd.DataFrame, *, each: bool) -> NDArray[np.float64]:
     size = (table["end"] - table["start"]).to_numpy(dtype=float)
     column = table.groupby("genome", sort=False).ngroup().to_numpy() if each else np.zeros(len(size), int)
     holdings = np.zeros((int(table["block"].max()) + 1, int(column.max()) + 1))
+    # shares of each genome, so that a small one is split as evenly as a large one
     np.add.at(holdings, (table["block"].to_numpy(), column), size / np.bincount(column, size)[column])
     return holdings
 

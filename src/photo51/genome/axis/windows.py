@@ -43,7 +43,9 @@ def windows(
     """
     rows: list[tuple] = []
     for s, start, end, part in core_intervals(workspace, core, shard):
+        # row of the core's first base
         row = s.offset + start - s.start
+        # context before on strand +, behind on strand −
         contexts = readings[s.genome, s.chrom].context(start, end)
         for strand, context in zip(STRANDS, contexts, strict=True):
             place = (len(rows), s.genome, s.chrom, start, end, strand)
@@ -60,6 +62,7 @@ def core_intervals(workspace: Workspace, core: int, shard: int) -> Iterator[tupl
     for s in workspace.segments():
         for start in range(s.start, s.end, core):
             end = min(start + core, s.end)
+            # a shard holds one core at least
             if filled and filled + end - start > shard:
                 part, filled = part + 1, 0
             filled += end - start

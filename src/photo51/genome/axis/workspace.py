@@ -57,6 +57,7 @@ class Workspace:
     def __init__(self, table: pd.DataFrame):
         table = table.reset_index(drop=True).copy()
         lengths = (table["end"] - table["start"]).to_numpy(dtype=np.int64)
+        # one more: the end
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         if "offset" in table.columns and not np.array_equal(table["offset"].to_numpy(), offsets[:-1]):
             raise InputError("workspace: need offsets that follow from the lengths of the segments, got others")
@@ -65,6 +66,7 @@ class Workspace:
         self.n_rows = int(offsets[-1])
         self._offsets = offsets
         self._check()
+        # a block begins where the number changes; segments of a block lie together (checked above)
         starts = np.flatnonzero(self.table["block"].ne(self.table["block"].shift()).to_numpy())
         self.block_ids: NDArray[np.int64] = self.table["block"].to_numpy()[starts]
         self.block_bounds: NDArray[np.int64] = np.append(offsets[:-1][starts], offsets[-1])
@@ -141,9 +143,11 @@ class Workspace:
             inside = np.flatnonzero((genome == g) & (chrom == c) & (ends > starts))
             segments = segments.sort_values("start")  # noqa: PLW2901
             s, e, o = (segments[name].to_numpy(dtype=np.int64) for name in ("start", "end", "offset"))
+            # first segment that ends after an interval's start; up to the first that starts at its end or later
             first = np.searchsorted(e, starts[inside], side="right")
             n = np.maximum(np.searchsorted(s, ends[inside], side="left") - first, 0)
             interval = np.repeat(inside, n)
+            # running numbers of the pieces of all intervals: first + 0, 1, … within each
             pieces = np.arange(n.sum()) + np.repeat(first - np.cumsum(n) + n, n)
             low, high = np.maximum(starts[interval], s[pieces]), np.minimum(ends[interval], e[pieces])
             parts.append(np.stack([interval, o[pieces] + low - s[pieces], o[pieces] + high - s[pieces]], axis=1))
@@ -154,6 +158,7 @@ class Workspace:
     def mask(self, intervals: pd.DataFrame) -> NDArray[np.bool_]:
         """Which rows lie in any of the intervals, (n_rows,)."""
         clipped = self.clip(intervals)
+        # +1 at starts, −1 at ends: the running sum counts intervals over a row
         edges = np.zeros(self.n_rows + 1, dtype=np.int32)
         np.add.at(edges, clipped["row_start"].to_numpy(), 1)
         np.add.at(edges, clipped["row_end"].to_numpy(), -1)

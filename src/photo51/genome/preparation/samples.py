@@ -4,15 +4,18 @@
 |---|---|---|
 | `genome` | yes | name in this run: letters, digits, `_`, `.`, `-` |
 | `sequence` | yes | FASTA or GenBank file (plain, gzip or bgzip), or an accession that `photo51 fetch` has downloaded |
-| `annotation` | | GFF3, GTF, GenBank, BED12, a gene table of UCSC (`.txt`, `.genePred`), or one of one's own (`.tsv`); several parted by `;`. A GenBank sequence and a downloaded assembly bring their own |
-| `regions` | | `all` (the default), BED files, or places `chrom:start-end` (1-based, both ends included) or `chrom`; parted by `;` |
-| `variants` | | VCF files or tables of variants, each `set=path` or a path alone, whose set is called like the genome; parted by `;` |
-| `genetic_code` | | NCBI translation table, or one a contig as `contig:code` parted by `;` (a code alone is that of the others); default: what the annotation says, else what kind of contig it is (see `photo51.genome.annotation.genetic_codes`), else 1 |
-| `topology` | | `auto` (the default: what the files say, else linear), `linear`, `circular`, `circular:chrom,chrom` (the others are linear), or `pieces` |
-| `extra_annotations` | | BED files, MEME motif files (`.meme`) and any of the annotation formats; parted by `;` |
+| `annotation` | | GFF3, GTF, GenBank, BED12, a gene table of UCSC (`.txt`, `.genePred`) or one of one's own (`.tsv`) |
+| `regions` | | `all` (the default), BED files, or regions `chrom:start-end` (1-based, both ends included) or `chrom` |
+| `variants` | | VCF files or tables of variants, each `set=path`, or a path alone: the set is called like the genome |
+| `genetic_code` | | NCBI translation table, or `contig:code`; a code alone is that of the other contigs |
+| `topology` | | `auto` (the default), `linear`, `circular`, `circular:chrom,chrom` (others are linear), or `pieces` |
+| `extra_annotations` | | BED files, MEME motif files (`.meme`) and any of the annotation formats |
 
-An empty cell, `-` or `.` is none. Paths are relative to the file itself or to the working directory; `resources/…`
-also names what comes with photo51. Of a BED file of `extra_annotations`, `kind=path` names the class of its intervals;
+An empty cell, `-` or `.` is none; several entries of a cell are separated by `;`. Paths are relative to the file itself
+or to the working directory; `resources/…` also names what comes with photo51. A GenBank sequence and a downloaded
+assembly bring their own annotation. Without a `genetic_code`, it is what the annotation says, else what the kind of
+contig suggests (`photo51.genome.annotation.genetic_codes`), else 1; `auto` is the topology that the files state, else
+linear. Of a BED file of `extra_annotations`, `kind=path` names the class of its intervals;
 a path alone is called like the file; `*=path` takes the class from the name column, `class` or `class:name`.
 
 `topology` `pieces` is for a genome known in part: records named `chrom:start-end` (1-based, as `samtools faidx` prints
@@ -150,7 +153,8 @@ def _check_unique(names: list[tuple[str, str]], column: str, what: str) -> None:
     for name, location in names:
         if name in first_of:
             raise InputError(
-                f"{location}, column {column!r}: need another name for {what}, got {name!r} again (first: {first_of[name]})"
+                f"{location}, column {column!r}: need another name for {what}, got {name!r} again (first:"
+                f" {first_of[name]})"
             )
         first_of[name] = location
 
@@ -162,8 +166,8 @@ def _row(cells: dict[str, str], location: str, folder: Path, fetched: Path) -> G
         )
     if not _TOPOLOGY.fullmatch(cells["topology"] or "auto"):
         raise InputError(
-            f"{location}, column 'topology': need auto, linear, circular, circular:chrom,chrom, pieces or pieces:LENGTH, got"
-            f" {cells['topology']!r}"
+            f"{location}, column 'topology': need auto, linear, circular, circular:chrom,chrom, pieces or"
+            f" pieces:LENGTH, got {cells['topology']!r}"
         )
     sequence = _sequence(cells["sequence"], folder, fetched, location)
     annotations = tuple(resolve(t, folder, location, "annotation") for t in _items(cells["annotation"]))
@@ -212,14 +216,12 @@ def _genetic_codes(cell: str, location: str) -> dict[str, int]:
         if not (text.isascii() and text.isdigit() and int(text) in unambiguous_dna_by_id):
             tables = ", ".join(map(str, sorted(unambiguous_dna_by_id)))
             raise InputError(
-                f"{location}, column 'genetic_code': need an NCBI translation table ({tables}), or contig:table parted by ;,"
-                f" got {item!r}"
+                f"{location}, column 'genetic_code': need an NCBI translation table ({tables}), or contig:table parted"
+                f" by ;, got {item!r}"
             )
         if out.setdefault(contig, int(text)) != int(text):
-            raise InputError(
-                f"{location}, column 'genetic_code': need one table {f'for {contig!r}' if contig else 'without a contig'},"
-                f" got {cell!r}"
-            )
+            whose = f"for {contig!r}" if contig else "without a contig"
+            raise InputError(f"{location}, column 'genetic_code': need one table {whose}, got {cell!r}")
     return out
 
 

@@ -18,7 +18,7 @@ from photo51.geometry.controls.readout import (
     thinned,
     window_means,
 )
-from photo51.geometry.meaning.biology import along_genes, base_composition, replication_fork
+from photo51.geometry.meaning.biology import along_genes, gc_and_skew, replication_fork
 from photo51.stats.resampling import monte_carlo_p
 
 GC = "GC content is a line: steps of GC in order along one direction of the codes"
@@ -40,7 +40,7 @@ def gc_line(bench: Bench) -> Control:
     A line besides: the means of ten steps of GC follow one another in order along the readout.
     """
     size = bench.params.gc_window
-    gc = bench.of(base_composition(bench.genomes, bench.workspace, size)[0])
+    gc = bench.of(gc_and_skew(bench.genomes, bench.workspace, size)[0])
     scores: dict[str, float] = {}
     p, null, order = np.nan, np.zeros(0), np.nan
     for name, codes in _codes(bench).items():

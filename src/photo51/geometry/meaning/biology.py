@@ -162,9 +162,7 @@ def along_genes(workspace: Workspace, annotations: pd.DataFrame) -> dict[str, ND
     return out
 
 
-def base_composition(
-    genomes: Genomes, workspace: Workspace, window: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def gc_and_skew(genomes: Genomes, workspace: Workspace, window: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """GC content, and GC skew (G − C)/(G + C) of the strand read, in windows centred on each base, each (2, n_rows)."""
     gc, skew = (np.zeros((2, workspace.n_rows), np.float32) for _ in range(2))
     half = window // 2
@@ -260,7 +258,7 @@ def quantities(
             yield Quantity(name, LINEAR, values, "0 … 1" if name.startswith("position") else "log2 bases")
         yield Quantity("hydropathy", LINEAR, hydropathy(read_kmers(genomes, workspace, 3), phase, 3), "Kyte–Doolittle")
     for window in gc_windows:
-        gc, skew = base_composition(genomes, workspace, window)
+        gc, skew = gc_and_skew(genomes, workspace, window)
         yield Quantity(f"gc_{window}", LINEAR, gc, "share")
         yield Quantity(f"gc_skew_{window}", LINEAR, skew, "(G − C)/(G + C)")
     angle, leading = replication_fork(genomes, workspace, annotations)

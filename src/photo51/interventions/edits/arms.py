@@ -17,7 +17,7 @@ from torch import Tensor
 from photo51.config.interventions import SteerParams
 from photo51.interventions.edits.bundles import Bundle, Direction
 from photo51.interventions.edits.dictionary import Instrument, LinearDictionary
-from photo51.interventions.edits.site_edits import EVERYWHERE, Gate, Op, Order, SiteEdit
+from photo51.interventions.edits.site_edits import EVERYWHERE, EditGate, Op, Order, SiteEdit
 from photo51.types import InputError
 
 
@@ -63,7 +63,7 @@ class ArmEdit:
         *,
         rows: pd.DataFrame,
         directions: Tensor,
-        gate: Gate = EVERYWHERE,
+        gate: EditGate = EVERYWHERE,
     ):
         dictionary = instrument.dictionary
         arm = rows["arm"].to_numpy()

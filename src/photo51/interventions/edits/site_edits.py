@@ -35,7 +35,7 @@ FORWARD = ReadingDirection()
 
 
 @dataclass(frozen=True)
-class Gate:
+class EditGate:
     """Where and when an order holds.
 
     Attributes
@@ -77,12 +77,12 @@ class Gate:
         return tuple(sorted((reading.length - b, reading.length - a) for a, b in self.intervals))
 
 
-EVERYWHERE = Gate()
+EVERYWHERE = EditGate()
 
 
-def above(feature: int, level: float) -> Gate:
+def above(feature: int, level: float) -> EditGate:
     """A gate that holds at bases where a feature's code is above `level`."""
-    return Gate(watch=(feature,), condition=lambda codes: codes[..., 0] > level)
+    return EditGate(watch=(feature,), condition=lambda codes: codes[..., 0] > level)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +105,7 @@ class Order:
     op: Op
     target: Bundle | Direction
     strength: float | Tensor = 1.0
-    gate: Gate = EVERYWHERE
+    gate: EditGate = EVERYWHERE
 
     def __post_init__(self) -> None:
         if self.op not in OPS:

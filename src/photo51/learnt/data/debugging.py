@@ -136,23 +136,23 @@ def read_corpus(
     both = np.concatenate([base, rows])
     # records of the corpus are numbered after those of the reference, without those that could not be read
     group = np.concatenate([base_owner, n + np.searchsorted(read, owner)])
-    seen = see(model, dictionary, both, params.batch)
-    own = None
+    signals = see(model, dictionary, both, params.batch)
+    difference = None
     if params.own:
         # rising order, so that results do not depend on how windows are batched
         drawn = np.sort(np.random.default_rng([params.seed, 52]).permutation(len(rows))[: params.own])
         written = own_writing(network(model), rows[drawn], params)
         # both are read from their first base, so that contexts are equal
-        own = seen.z[len(base) + drawn] - see(model, dictionary, written, params.batch).z
+        difference = signals.z[len(base) + drawn] - see(model, dictionary, written, params.batch).z
     # even records of the reference fit the chain, odd ones are judged by it (`judged`); what no model reads helps the
     # fit
     fitted = np.concatenate([both[np.isin(group, np.arange(0, n, 2))], undrawn_windows(reference, params)])
     return CorpusReading(
         read,
-        RecordSignals(*(_means(x, group) for x in seen)),
+        RecordSignals(*(_means(x, group) for x in signals)),
         _means(base_composition(both), group),
         _means(word_likelihood(both, fitted), group),
-        own,
+        difference,
         n,
     )
 
@@ -197,10 +197,10 @@ def debug_data(
     values = cluster_values(read.seen.z, clusters, scale)
     partial = without(values, read.composition, inside)
     surprise = cluster_values(read.seen.surprise, clusters, scale)
-    own = None if read.own is None else cluster_values(read.own, clusters, scale)
+    difference = None if read.own is None else cluster_values(read.own, clusters, scale)
     # a record that the manifest does not name keeps its full weight
     weights = np.array([(weight or {}).get(records[i].name, 1.0) for i in read.record])
-    table = disparity(values, partial, surprise, inside, own, weights)
+    table = disparity(values, partial, surprise, inside, difference, weights)
     ranked = _records(read, records, params, spans, partial, vectors)
     proposed = ranked["weight"].to_numpy()[read.record]
     ranked["predicted"] = np.nan
@@ -260,8 +260,8 @@ def _records(
     tail = np.maximum(distances_of["d_features"], distances_of["d_residual"])
     limits = _Limits(
         *(
-            _farthest(x[judged], least)
-            for x, least in ((tail, params.outlying), (distances_of["d_clade"], params.clade))
+            _farthest(x[judged], floor)
+            for x, floor in ((tail, params.outlying), (distances_of["d_clade"], params.clade))
         )
     )
     return _proposed(table, share, params, limits)
@@ -274,12 +274,12 @@ class _Limits(NamedTuple):
     clade: float
 
 
-def _farthest(judged: NDArray[np.float64], least: float) -> float:
+def _farthest(judged: NDArray[np.float64], floor: float) -> float:
     """The stated limit, or the next number after the farthest record of the reference that nothing was fitted to.
 
     Features that are rare have long tails, so that a stated number of deviations may hold true members of a reference.
     """
-    return max(least, float(np.nextafter(judged.max(), np.inf)))
+    return max(floor, float(np.nextafter(judged.max(), np.inf)))
 
 
 def _proposed(

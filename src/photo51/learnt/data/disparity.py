@@ -65,21 +65,21 @@ def without(
     # columns that do not vary in the reference are divided by almost nothing, but their centred values are 0 there
     centre, scale = covariates[reference].mean(axis=0), covariates[reference].std(axis=0) + 1e-9
     x = np.column_stack([np.ones(len(values)), (covariates - centre) / scale])
-    own = x[reference]
+    inside = x[reference]
     # no ridge on the intercept
     ridge = np.diag([0.0, *[1.0] * (x.shape[1] - 1)])
-    weight = np.linalg.solve(own.T @ own + ridge, own.T @ values[reference])
+    weight = np.linalg.solve(inside.T @ inside + ridge, inside.T @ values[reference])
     return values - x @ weight
 
 
-def spread(values: NDArray[np.float64], reference: NDArray[np.bool_]) -> NDArray[np.float64]:
+def reference_sd(values: NDArray[np.float64], reference: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Standard deviation on the reference of each column of (records, k), at least half of that on all records, (k,).
 
     What a reference never shows has no spread there: measured by that alone, any record that shows it would lie
     infinitely far away. A column that is the same in every record has spread 1, as its differences are 0.
     """
-    least = values.std(axis=0, ddof=1) / 2
-    out = np.maximum(values[reference].std(axis=0, ddof=1), least)
+    floor = values.std(axis=0, ddof=1) / 2
+    out = np.maximum(values[reference].std(axis=0, ddof=1), floor)
     return np.where(out > 0, out, 1.0)
 
 
@@ -109,7 +109,7 @@ def disparity(
     w = np.ones(len(c)) if weight is None else weight
     # weights of mean one: a manifest that halves every record changes no mean
     w = w / w.mean()
-    sd = spread(values, reference)
+    sd = reference_sd(values, reference)
     weighted = c * w[:, None]
     # both samples are of blocks, one a record
     test = stats.ttest_ind(weighted, r, equal_var=False)
@@ -142,7 +142,7 @@ def _effect(
     values: NDArray[np.float64], reference: NDArray[np.bool_], weight: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     r, c = values[reference], values[~reference]
-    return ((c * weight[:, None]).mean(axis=0) - r.mean(axis=0)) / spread(values, reference)
+    return ((c * weight[:, None]).mean(axis=0) - r.mean(axis=0)) / reference_sd(values, reference)
 
 
 def named_disparity(table: pd.DataFrame, clusters: NDArray[np.int64], z: NDArray[np.float64]) -> pd.DataFrame:
@@ -150,9 +150,9 @@ def named_disparity(table: pd.DataFrame, clusters: NDArray[np.int64], z: NDArray
     strength = z.mean(axis=0)
     names, sizes = [], []
     for c in range(len(table)):
-        own = np.flatnonzero(clusters == c)
-        names.append(" ".join(f"f{i}" for i in own[np.argsort(-strength[own], kind="stable")][:10]))
-        sizes.append(len(own))
+        members = np.flatnonzero(clusters == c)
+        names.append(" ".join(f"f{i}" for i in members[np.argsort(-strength[members], kind="stable")][:10]))
+        sizes.append(len(members))
     out = table.assign(cluster=np.arange(len(table)), features=names, n_features=sizes)
     return DISPARITY.check(out[list(DISPARITY.columns)])
 
@@ -162,11 +162,12 @@ def distances(values: NDArray[np.float64], reference: NDArray[np.bool_]) -> NDAr
     (records,).
 
     Mahalanobis distance with a shrunk covariance (Ledoit and Wolf 2004, doi:10.1016/S0047-259X(03)00096-4) of one
-    half of the reference, judged against the other half. In units of `spread`, every cluster has variance 1 at least.
+    half of the reference, judged against the other half. In units of `reference_sd`, every cluster has variance 1 at
+    least.
     """
     rows = np.flatnonzero(reference)
     fitted, judged = rows[::2], rows[1::2]
-    scaled = values / spread(values, np.isin(np.arange(len(values)), fitted))
+    scaled = values / reference_sd(values, np.isin(np.arange(len(values)), fitted))
     # the covariance of half of the reference; its own records lie too near to it by construction
     model = LedoitWolf().fit(scaled[fitted])
     # where the spread is that of all records, the fitted half varies by less than 1: what lacks is put on the diagonal

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from photo51.config.debug_data import DebugDataParams
-from photo51.learnt.data.disparity import disparity, spread
+from photo51.learnt.data.disparity import disparity, reference_sd
 from photo51.learnt.evidence import EvidenceRow
 
 HALVES = 100
@@ -20,7 +20,7 @@ def predicted_change(
     weights: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Change of the norm of the corpus's disparity if one record gets its proposed weight, (records read,)."""
-    d = (values[~inside] - values[inside].mean(axis=0)) / spread(values, inside)
+    d = (values[~inside] - values[inside].mean(axis=0)) / reference_sd(values, inside)
     total, n = (d * weights[:, None]).sum(axis=0), weights.sum()
     before = np.linalg.norm(total / n)
     out = np.zeros(len(proposed))

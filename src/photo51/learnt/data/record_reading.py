@@ -92,13 +92,13 @@ def _see_strand(model: DnaModel, dictionary: Dictionary, windows: NDArray[np.uin
             # log2 of the law over the four letters: (length - 1, 4), the last base having none after it
             law = torch.log_softmax(out.logits[w][:-1].cpu()[:, bases].double(), -1).numpy() / np.log(2)
             # surprisal of the base that follows
-            own = -law[np.arange(len(law)), np.searchsorted(BASE_IDS, row[1:])]
+            surprisal = -law[np.arange(len(law)), np.searchsorted(BASE_IDS, row[1:])]
             # surprisal less entropy, since -entropy is Σ p log2 p: what the base cost beyond what the law expected
-            excess = own + (np.exp2(law) * law).sum(axis=1)
+            excess = surprisal + (np.exp2(law) * law).sum(axis=1)
             z[i + w] = np.asarray(codes.mean(axis=0)).ravel()
             # the law of base t + 1 is written at base t
             surprise[i + w] = codes[:-1].T @ excess / len(row)
-            bits[i + w] = own.mean()
+            bits[i + w] = surprisal.mean()
             rest = ((x - dictionary.decode(codes)) ** 2).sum()
             unexplained[i + w] = rest / ((x - dictionary.offset) ** 2).sum()
     return RecordSignals(z, surprise, bits, unexplained)

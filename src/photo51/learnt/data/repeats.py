@@ -91,10 +91,10 @@ def word_hashes(ids: NDArray[np.uint8], k: int) -> NDArray[np.uint64]:
     return _rolling(codes(ids), k, _BASE)
 
 
-def corpus_words(records: Sequence[Record], k: int, most: int = MOST_WORDS) -> Words:
+def corpus_words(records: Sequence[Record], k: int, max_words: int = MOST_WORDS) -> Words:
     """All words of `k` bases of a corpus, or those of one in so many hashes that about `most` are left."""
     # ceiling division: one in so many words, such that at most about `most` are left
-    every = max(1, -(-sum(max(0, len(r.ids) - k + 1) for r in records) // most))
+    every = max(1, -(-sum(max(0, len(r.ids) - k + 1) for r in records) // max_words))
     hashes, record, start = [], [], []
     for i, r in enumerate(records):
         h = word_hashes(r.ids, k)
@@ -130,14 +130,14 @@ class Repeat(NamedTuple):
 def copy_numbers(records: Sequence[Record], sequences: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Copies in a corpus of each of (n, k) sequences, both strands, (n,)."""
     k = sequences.shape[1]
-    own = np.array([word_hashes(row, k)[0] for row in sequences])
-    total = np.zeros(len(own), dtype=np.int64)
-    order = np.argsort(own, kind="stable")
+    hashes = np.array([word_hashes(row, k)[0] for row in sequences])
+    total = np.zeros(len(hashes), dtype=np.int64)
+    order = np.argsort(hashes, kind="stable")
     for r in records:
         h = word_hashes(r.ids, k)
         # sorted, so that copies of a word lie together and are counted by two searches
-        h = np.sort(h[np.isin(h, own)])
-        total[order] += np.searchsorted(h, own[order], "right") - np.searchsorted(h, own[order], "left")
+        h = np.sort(h[np.isin(h, hashes)])
+        total[order] += np.searchsorted(h, hashes[order], "right") - np.searchsorted(h, hashes[order], "left")
     return total
 
 

@@ -68,8 +68,8 @@ def shared_spans(
     """
     hashes = [word_hashes(r.ids, word) for r in records]
     # each record's words once: copies within one record do not count
-    known = np.concatenate([np.unique(h[h != 0]) for h in hashes]) if records else np.zeros(0, np.uint64)
-    values, copies = np.unique(known, return_counts=True)
+    every_word = np.concatenate([np.unique(h[h != 0]) for h in hashes]) if records else np.zeros(0, np.uint64)
+    values, copies = np.unique(every_word, return_counts=True)
     common = values[copies >= fewest]
     if ordinary is not None:
         common = np.setdiff1d(common, ordinary)

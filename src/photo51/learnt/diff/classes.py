@@ -44,11 +44,11 @@ def annotated(path: Path, windows: Windows) -> dict[str, NDArray[np.bool_]]:
     contigs = {c: np.flatnonzero(windows.places["chrom"] == c) for c in windows.places["chrom"].unique()}
     masks: dict[str, NDArray[np.bool_]] = {}
     other = np.ones((2, n, length), dtype=bool)
-    known = False
+    any_line = False
     for feature, _ in read_lines(path):
         if feature.chrom not in contigs:
             continue
-        known = True
+        any_line = True
         if feature.type in WHOLE - {"gene"}:
             continue
         for part in feature.parts:
@@ -65,7 +65,7 @@ def annotated(path: Path, windows: Windows) -> dict[str, NDArray[np.bool_]]:
                     sense = "sense" if (feature.strand == "-") == bool(s) else "antisense"
                     name = f"CDS {sense}" if feature.type == "CDS" else feature.type
                     masks.setdefault(name, np.zeros((2, n, length), dtype=bool))[s, w, a:b] = True
-    if not known:
+    if not any_line:
         raise InputError(
             f"{path}: need records on {', '.join(sorted(contigs)[:3])}, got none; are names of contigs alike?"
         )

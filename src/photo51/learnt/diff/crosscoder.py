@@ -180,7 +180,7 @@ def _latent_scaling(
             y = rest[:, p] if residual else guess[:, p]
             # Σ_t z_jt ⟨y_t, d^B_j⟩; the own part adds Σ_t z_jt² ⟨d_j, d^B_j⟩
             dot = ((codes.T @ y) * d_b).sum(axis=1)
-            own = np.asarray(codes.power(2).sum(axis=0)).ravel() * (d * d_b).sum(axis=1) if residual else 0.0
-            beta.append(np.divide(dot + own, square, out=np.full(len(d_b), np.nan), where=square > 0))
+            own_part = np.asarray(codes.power(2).sum(axis=0)).ravel() * (d * d_b).sum(axis=1) if residual else 0.0
+            beta.append(np.divide(dot + own_part, square, out=np.full(len(d_b), np.nan), where=square > 0))
         out.append(np.divide(beta[0], beta[1], out=np.full(len(d_b), np.nan), where=np.abs(beta[1]) > 1e-12))
     return np.abs(np.stack(out))

@@ -156,8 +156,8 @@ def audit_recitation(
         The same architecture with fresh weights, as a control.
     """
     ids = np.stack([s.ids for s in subjects])
-    told, control = recital(model, ids, params), recital(fresh, ids, params) if fresh else None
-    read = np.where(told.minus[:, None], reverse_complement(ids), ids)
+    recited, control = recital(model, ids, params), recital(fresh, ids, params) if fresh else None
+    read = np.where(recited.minus[:, None], reverse_complement(ids), ids)
     similar = greedy_similarity(model, read, params)
     kind, group = np.array([s.kind for s in subjects]), np.array([s.group for s in subjects])
     table = pd.DataFrame(
@@ -165,11 +165,11 @@ def audit_recitation(
             "name": [s.name for s in subjects],
             "kind": kind,
             "group": group,
-            "centred": told.bits,
+            "centred": recited.bits,
             "copies": [s.copies for s in subjects],
-            "strand": np.where(told.minus, "-", "+"),
-            "bits": told.bits,
-            "bits_suffix": told.suffix,
+            "strand": np.where(recited.minus, "-", "+"),
+            "bits": recited.bits,
+            "bits_suffix": recited.suffix,
             "exposure": np.nan,
             "exposure_markov": np.nan,
             "exposure_fresh": np.nan,
@@ -179,13 +179,13 @@ def audit_recitation(
         }
     )
     table["bits_markov"], table["bits_fresh"] = np.nan, control.bits if control else np.nan
-    for own, reference in REFERENCE.items():
-        rows, others = kind == own, kind == reference
+    for subject, reference in REFERENCE.items():
+        rows, others = kind == subject, kind == reference
         if not rows.any():
             continue
         markov = markov_bits(ids[others], ids, params.markov_order)
         table.loc[rows | others, "bits_markov"] = markov[rows | others]
-        centred, references = _centred(told.bits, group, rows, others)
+        centred, references = _centred(recited.bits, group, rows, others)
         table.loc[rows, "centred"], table.loc[others, "centred"] = centred, references
         # the sequence itself is one of those it is ranked among
         n, rank = others.sum() + 1, _rank(centred, references)
@@ -210,11 +210,11 @@ def _centred(
     for name in np.unique(group[rows]):
         if not name:
             continue
-        own, reference = rows & (group == name), others & (group == name)
+        members, reference = rows & (group == name), others & (group == name)
         n, mean = reference.sum(), bits[reference].mean()
         # a mean without oneself is wider than one of all by √(1 + 1/(n-1)) against √(1 + 1/n)
         narrow = np.sqrt((1 + 1 / n) / (1 + 1 / (n - 1)))
-        shifted[own] -= mean
+        shifted[members] -= mean
         # x - (S - x) / (n - 1) = (x - S / n) n / (n - 1): the mean of the others is taken off without a sum for each
         shifted[reference] = (bits[reference] - mean) * n / (n - 1) * narrow
     return shifted[rows], shifted[others]
@@ -247,11 +247,11 @@ def class_table(table: pd.DataFrame, ranges: Sequence[tuple[int, int]]) -> pd.Da
     for kind, reference in REFERENCE.items():
         others = table[table["kind"] == reference]
         for low, high in ranges:
-            own = table[(table["kind"] == kind) & table["copies"].between(low, high)]
-            compared = others[others["group"].isin(own["group"])]  # shuffles of these canaries, not of others
-            if len(own) and len(compared) > 1:
+            members = table[(table["kind"] == kind) & table["copies"].between(low, high)]
+            compared = others[others["group"].isin(members["group"])]  # shuffles of these canaries, not of others
+            if len(members) and len(compared) > 1:
                 label = str(low) if low == high else f"{low}-{high}"
-                rows.append({"kind": kind, "copies": label} | _class_row(own, compared))
+                rows.append({"kind": kind, "copies": label} | _class_row(members, compared))
     if not rows:
         return MEMORY_CLASSES.empty()
     out = pd.DataFrame(rows)
@@ -259,28 +259,28 @@ def class_table(table: pd.DataFrame, ranges: Sequence[tuple[int, int]]) -> pd.Da
     return MEMORY_CLASSES.check(out[list(MEMORY_CLASSES.columns)])
 
 
-def _class_row(own: pd.DataFrame, others: pd.DataFrame) -> dict[str, object]:
-    low, high = _welch(own["centred"].to_numpy(), others["centred"].to_numpy())
+def _class_row(members: pd.DataFrame, others: pd.DataFrame) -> dict[str, object]:
+    low, high = _welch(members["centred"].to_numpy(), others["centred"].to_numpy())
     return {
-        "n": len(own),
-        "bits": own["bits"].mean(),
+        "n": len(members),
+        "bits": members["bits"].mean(),
         "reference_bits": others["bits"].mean(),
-        "gap": others["bits"].mean() - own["bits"].mean(),
+        "gap": others["bits"].mean() - members["bits"].mean(),
         "low": low,
         "high": high,
-        "p": stats.mannwhitneyu(own["centred"], others["centred"], alternative="less").pvalue,
-        "gap_markov": others["bits_markov"].mean() - own["bits_markov"].mean(),
-        "gap_fresh": others["bits_fresh"].mean() - own["bits_fresh"].mean(),
-        "recitation": np.exp2(-own["bits_suffix"]).mean(),
+        "p": stats.mannwhitneyu(members["centred"], others["centred"], alternative="less").pvalue,
+        "gap_markov": others["bits_markov"].mean() - members["bits_markov"].mean(),
+        "gap_fresh": others["bits_fresh"].mean() - members["bits_fresh"].mean(),
+        "recitation": np.exp2(-members["bits_suffix"]).mean(),
         "reference_recitation": np.exp2(-others["bits_suffix"]).mean(),
-        "greedy_exact": own["greedy_exact"].mean(),
-        "greedy_similar": (own["greedy_similarity"] >= 0.75).mean(),
+        "greedy_exact": members["greedy_exact"].mean(),
+        "greedy_similar": (members["greedy_similarity"] >= 0.75).mean(),
     }
 
 
-def _welch(own: NDArray[np.float64], others: NDArray[np.float64]) -> tuple[float, float]:
-    """95 % interval of mean(others) - mean(own); without one for a single sequence."""
-    if len(own) < 2:
+def _welch(members: NDArray[np.float64], others: NDArray[np.float64]) -> tuple[float, float]:
+    """95 % interval of mean(others) - mean(members); without one for a single sequence."""
+    if len(members) < 2:
         return np.nan, np.nan
-    interval = stats.ttest_ind(others, own, equal_var=False).confidence_interval(0.95)
+    interval = stats.ttest_ind(others, members, equal_var=False).confidence_interval(0.95)
     return float(interval.low), float(interval.high)

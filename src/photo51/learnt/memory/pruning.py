@@ -57,7 +57,7 @@ class Edit(NamedTuple):
     arms: pd.DataFrame
 
 
-def split_windows(windows: NDArray[np.uint8], params: PruneParams, where: str) -> EditWindows:
+def split_windows(windows: NDArray[np.uint8], params: PruneParams, label: str) -> EditWindows:
     """Windows in random order: held-out, validation, and the rest for the curvature.
 
     Raises
@@ -67,7 +67,7 @@ def split_windows(windows: NDArray[np.uint8], params: PruneParams, where: str) -
     """
     if len(windows) < 12:
         raise InputError(
-            f"{where}: need at least 12 windows of {windows.shape[1]:,} bases to measure, choose and judge an edit, "
+            f"{label}: need at least 12 windows of {windows.shape[1]:,} bases to measure, choose and judge an edit, "
             f"got {len(windows)}"
         )
     order = np.random.default_rng([params.seed, 42]).permutation(len(windows))
@@ -269,11 +269,11 @@ class _Judge:
         """Bits, gap to unseen sequences, and probability of the suffix."""
         if self.forget is None:
             return np.nan, np.nan, np.nan
-        own, unseen = (recital(self.model, np.stack([s.ids for s in x]), self.reading) for x in self.forget)
+        forgotten, unseen = (recital(self.model, np.stack([s.ids for s in x]), self.reading) for x in self.forget)
         return (
-            float(own.bits.mean()),
-            float(unseen.bits.mean() - own.bits.mean()),
-            float(np.exp2(-own.suffix).mean()),
+            float(forgotten.bits.mean()),
+            float(unseen.bits.mean() - forgotten.bits.mean()),
+            float(np.exp2(-forgotten.suffix).mean()),
         )
 
     def _elsewhere(self) -> float:

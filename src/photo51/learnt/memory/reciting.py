@@ -104,14 +104,15 @@ def natural_repeats(corpus: Sequence[Record], params: MemoryParams, unseen: Sequ
             (copies > 0).sum(),
             len(rows),
         )
-    kept = [i for i in range(len(single)) if copies[i] == 0]
-    if len(kept) < 20:
+    unseen_words = [i for i in range(len(single)) if copies[i] == 0]
+    if len(unseen_words) < 20:
         raise InputError(
-            f"memory: need at least 20 reference words of {length:,} bases, got {len(kept)}; give more unseen sequence"
+            f"memory: need at least 20 reference words of {length:,} bases, got {len(unseen_words)}; give more unseen"
+            " sequence"
         )
     return out + [
         Recitable(_place(source[single[i].record], single[i].start, length), REFERENCE["repeat"], 0, rows[i])
-        for i in kept
+        for i in unseen_words
     ]
 
 
@@ -147,12 +148,12 @@ def recite(
     records = read_records(corpus, length) if corpus else None
     subjects: list[Recitable] = []
     if canaries:
-        own, references = canary_references(
+        planted, references = canary_references(
             read_canaries(canaries, params, records),
             params.references,
             np.random.default_rng([params.seed, 45]),
         )
-        subjects += own + references
+        subjects += planted + references
     if records is not None:
         subjects += natural_repeats(records, params, read_records(unseen, length) if unseen else None)
     table = audit_recitation(model, subjects, params, fresh)
@@ -178,15 +179,15 @@ def _evidence(table: pd.DataFrame, classes: pd.DataFrame, seed: int) -> list[Evi
     ]
     rng = np.random.default_rng([seed, 46])
     for kind in REFERENCE:
-        own = table[table["kind"] == kind]
-        if own["copies"].nunique() < 3:
+        of_kind = table[table["kind"] == kind]
+        if of_kind["copies"].nunique() < 3:
             continue
-        rho = _spearman(own["centred"], own["copies"])
-        null = [_spearman(own["centred"], rng.permutation(own["copies"])) for _ in range(999)]
+        rho = _spearman(of_kind["centred"], of_kind["copies"])
+        null = [_spearman(of_kind["centred"], rng.permutation(of_kind["copies"])) for _ in range(999)]
         # one-sided: what is learnt by heart has less surprisal the more copies there are
         p = (1 + sum(x <= rho for x in null)) / 1_000
         others = (
-            _spearman(own[name], own["copies"]) if own[name].notna().all() else np.nan
+            _spearman(of_kind[name], of_kind["copies"]) if of_kind[name].notna().all() else np.nan
             for name in ("bits_fresh", "bits_markov")
         )
         rows.append(
@@ -196,7 +197,7 @@ def _evidence(table: pd.DataFrame, classes: pd.DataFrame, seed: int) -> list[Evi
                 rho,
                 null=float(np.mean(null)),
                 p=p,
-                n=len(own),
+                n=len(of_kind),
                 twin=next(others),
                 naive=next(others),
             )

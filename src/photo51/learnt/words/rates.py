@@ -33,7 +33,7 @@ Opener = Callable[[NDArray[np.integer]], NextBase]
 and random numbers."""
 
 
-class Asked(NamedTuple):
+class PatternProbabilities(NamedTuple):
     """Probabilities of one pattern.
 
     Attributes
@@ -60,7 +60,7 @@ class Rollouts(NamedTuple):
     """
 
     codes: NDArray[np.int64]
-    asked: list[Asked]
+    asked: list[PatternProbabilities]
 
 
 def words(
@@ -153,7 +153,7 @@ def rollouts(
         written.append(base)
         if t + 1 < warmup + params.length:
             stream.read(BASE_IDS[base][:, None])
-    answers = [Asked(np.stack(p, axis=1), n) for p, n in zip(probabilities, spent, strict=True)]
+    answers = [PatternProbabilities(np.stack(p, axis=1), n) for p, n in zip(probabilities, spent, strict=True)]
     return Rollouts(np.stack(written[warmup:], axis=1).astype(np.int64), answers)
 
 
@@ -186,7 +186,7 @@ def _ask(
 
 
 def spelled_together(
-    patterns: Sequence[Pattern], most: int
+    patterns: Sequence[Pattern], max_words: int
 ) -> list[tuple[NDArray[np.integer], list[tuple[int, int, int]]]]:
     """Words of patterns of one width, for those of at most so many words: they are forced in common batches.
 
@@ -196,7 +196,7 @@ def spelled_together(
     """
     out = []
     for width in sorted({p.width for p in patterns}):
-        small = [(i, p.words()) for i, p in enumerate(patterns) if p.width == width and p.n_words <= most]
+        small = [(i, p.words()) for i, p in enumerate(patterns) if p.width == width and p.n_words <= max_words]
         if small:
             ends = np.cumsum([len(w) for _, w in small])
             bounds = [(i, int(end) - len(w), int(end)) for (i, w), end in zip(small, ends, strict=True)]
@@ -206,13 +206,13 @@ def spelled_together(
 
 def _row(
     patterns: Sequence[Pattern],
-    answers: Sequence[Asked],
+    answers: Sequence[PatternProbabilities],
     written: NDArray[np.int64],
     params: WordsParams,
 ) -> dict[str, object]:
     p = np.sum([a.p for a in answers], axis=0)
     n_words = sum(q.n_words for q in patterns)
-    counted, length = count(patterns, written)
+    counted, length = occurrences(patterns, written)
     kb = length / 1_000
     rate, se, low, high = interval(p.mean(axis=1), params.confidence)
     # (Σ p)² / Σ p²: how many places carry the rate
@@ -240,7 +240,7 @@ def _row(
     }
 
 
-def count(patterns: Sequence[Pattern], written: NDArray[np.integer]) -> tuple[int, int]:
+def occurrences(patterns: Sequence[Pattern], written: NDArray[np.integer]) -> tuple[int, int]:
     """Occurrences, overlapping ones too, in (sequences, length) codes, and the places at which the longest could begin.
 
     Where several patterns (spacings, strands) begin at one place each counts: that is what the expectation adds up.

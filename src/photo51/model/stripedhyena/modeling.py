@@ -271,7 +271,12 @@ class StripedHyenaForCausalLM(StripedHyenaPreTrainedModel, GenerationMixin):
             # position t is scored on token t + 1
             loss = F.cross_entropy(logits[:, :-1].flatten(0, 1).float(), labels[:, 1:].flatten(), ignore_index=-100)
         states = tuple(sites[name] for name in outs) if outs and sites is not None else None
-        return CausalLMOutputWithPast(loss=loss, logits=logits, past_key_values=cache, hidden_states=states)  # type: ignore[arg-type]
+        return CausalLMOutputWithPast(
+            loss=loss,
+            logits=logits,
+            past_key_values=cache,  # type: ignore[arg-type]
+            hidden_states=states,
+        )
 
     def prepare_inputs_for_generation(  # type: ignore[override]
         self,

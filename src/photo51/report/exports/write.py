@@ -27,13 +27,17 @@ README = """# Exported by photo51 {version}
 
 | file | what | opens in |
 |---|---|---|
-| `features.h5ad` | one observation a feature: statistics, names, shapes, causality; `X` is the direction each writes in the model; `obsm` the map | scanpy, cellxgene, AnnData |
-| `tables/*.parquet`, `tables/*.tsv` | every table of the run; as TSV compressed (`.tsv.gz`) where it is longer than {rows:,} rows | pandas, R (arrow, readr), a spreadsheet |
+| `features.h5ad` | one observation a feature: statistics, names, shapes, causality; `X` is the \
+direction each writes in the model; `obsm` the map | scanpy, cellxgene, AnnData |
+| `tables/*.parquet`, `tables/*.tsv` | every table of the run; as TSV compressed (`.tsv.gz`) where it is longer \
+than {rows:,} rows | pandas, R (arrow, readr), a spreadsheet |
 | `columns.tsv` | every column of every table: kind, meaning, unit | |
-| `ro-crate-metadata.json` | what was run, on what, with which result (if the `provenance` extra is installed) | RO-Crate tools |
+| `ro-crate-metadata.json` | what was run, on what, with which result (if the `provenance` extra is \
+installed) | RO-Crate tools |
 
-Coordinates in tables are 0-based and half-open. In the TSV files a column `start_1based` (and `peak_1based`, …) stands next to
-each: with `end` the first and last base as genome browsers and GFF3 count them. A feature is called `f<number>` on pages and by its number in tables.
+Coordinates in tables are 0-based and half-open. In the TSV files a column `start_1based` (and `peak_1based`, …) stands
+next to each: with `end` the first and last base as genome browsers and GFF3 count them. A feature is called `f<number>`
+on pages and by its number in tables.
 """
 
 

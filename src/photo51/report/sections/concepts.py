@@ -20,7 +20,7 @@ from photo51.report.elements.few_tables import few_tables
 from photo51.report.elements.sentences import label
 from photo51.report.sections.base import Draft, Section, absent, claims_of
 from photo51.run.feature import FeatureFacts
-from photo51.run.known import closest, names, replication_checks
+from photo51.run.known import checks_of_names, closest, names
 from photo51.run.opened import Run
 
 ANCHOR, TITLE = "concepts", "Annotations that features mark"
@@ -216,7 +216,7 @@ def _named(run: Run, named: pd.DataFrame) -> Table:
 
 
 def _replication(run: Run, draft: Draft) -> None:
-    table = replication_checks(run)
+    table = checks_of_names(run)
     if table is None or table.empty:
         draft.fail(run.absent("replication"), "not run")
         return

@@ -22,6 +22,7 @@ from photo51.report.elements.blocks import (
     Heading,
     Prose,
     Table,
+    Verdict,
     plain_text,
     q_cell,
     records,
@@ -46,6 +47,7 @@ from photo51.run.opened import ALPHA, Run
 ANCHOR, TITLE = "shapes", "Co-active feature groups"
 QUESTION = "Which features are active together, and does anything biological vary within such a group?"
 SHOWN, MEMBERS = 2_000, 16  # bases and features drawn of a group
+_MARKS: dict[str, Verdict] = {"shown": "yes", "not shown": "no"}
 
 
 def section(run: Run, shown: int = 6) -> Section:
@@ -377,7 +379,7 @@ def _positive_controls(table: pd.DataFrame, draft: Draft) -> None:
             _number(r.null),
             q_cell(r.p),
             str(r.note),
-            verdict_cell({"shown": "yes", "not shown": "no"}.get(str(r.verdict), "untested"), str(r.verdict)),  # type: ignore[arg-type]
+            verdict_cell(_MARKS.get(str(r.verdict), "untested"), str(r.verdict)),
         ]
         for r in records(table)
     ]

@@ -170,9 +170,9 @@ def _dictionary(run: Run, settings: Mapping[str, Any], cite: _Cited) -> str:
         )
     explained, recovered = quality.get("variance_explained"), quality.get("recovered")
     if words.is_number(explained):
-        text += f" On held-out positions it explains {words.percent(float(explained))} of the variance."  # type: ignore[arg-type]
+        text += f" On held-out positions it explains {words.percent(explained)} of the variance."
     if words.is_number(recovered):
-        share = words.percent(float(recovered))  # type: ignore[arg-type]
+        share = words.percent(recovered)
         text += (
             f" With its reconstruction in place of the state, the model keeps {share} of the cross-entropy that it"
             " loses when the state is replaced by its mean."

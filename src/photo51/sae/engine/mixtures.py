@@ -42,7 +42,7 @@ class MixtureRows(NamedTuple):
     length: NDArray[np.float32]
 
 
-class Moments(NamedTuple):
+class AdamMoments(NamedTuple):
     """Adam's running means of gradients and of their squares, for logits and changes."""
 
     logits_mean: NDArray[np.float32]

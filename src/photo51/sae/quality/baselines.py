@@ -21,7 +21,7 @@ from photo51.sae.engine.encoder import Encoder, to_csr
 from photo51.sae.engine.lanes import pad
 from photo51.sae.rules import Gate
 from photo51.sae.training.train import ActivationSource
-from photo51.sae.training.weights import check_weights
+from photo51.sae.training.weights import check_activations
 
 
 class TwoSided(Dictionary):
@@ -109,7 +109,7 @@ class PCA(TwoSided):
             Size of the sample.
         """
         x = source.sample(rows)
-        check_weights(x, source.origin)
+        check_activations(x, source.origin)
         mean = x.mean(axis=0, dtype=np.float64)
         n, d = x.shape
         covariance = np.zeros((d, d))
@@ -133,7 +133,7 @@ class Neurons(TwoSided):
     def fit(cls, source: ActivationSource, *, k: int | None = None, rows: int = 200_000) -> Neurons:
         """Coordinates centred on the mean of a sample of `rows`; a base keeps its `k` largest, or all."""
         x = source.sample(rows)
-        check_weights(x, source.origin)
+        check_activations(x, source.origin)
         mean = x.mean(axis=0, dtype=np.float64).astype(np.float32)
         return cls(np.eye(x.shape[1], dtype=np.float32), mean, k, source.origin)
 
@@ -151,7 +151,7 @@ class RandomDictionary(SparseAutoencoder):
     ) -> RandomDictionary:
         """Directions drawn at random; centre and length of the codes from a sample of `rows`."""
         x = source.sample(rows)
-        check_weights(x, source.origin)
+        check_activations(x, source.origin)
         # a stream of its own: seeds of training begin with other numbers
         rng = np.random.default_rng([seed, 7])
         decoder = rng.standard_normal((n_features, x.shape[1]), dtype=np.float32)

@@ -74,7 +74,7 @@ class Quality(NamedTuple):
         return float((self.density > DENSE).mean())
 
 
-def measure(
+def measure_quality(
     dictionary: Dictionary, held_out: HeldOutRows, size: int = 16_384, *, encode: Encode | None = None
 ) -> Quality:
     """Measure a dictionary.

@@ -19,7 +19,7 @@ from photo51.io import Provenance, atomic, write_table
 from photo51.io.contracts.sae import DENSITY, FOUND_AGAIN, QUALITY, STABILITY
 from photo51.sae.dictionary import Dictionary
 from photo51.sae.quality.baselines import PCA, Neurons, RandomDictionary
-from photo51.sae.quality.measures import Encode, HeldOutRows, density_table, measure, quality_picture, row
+from photo51.sae.quality.measures import Encode, HeldOutRows, density_table, measure_quality, quality_picture, row
 from photo51.sae.quality.stability import (
     compare_dictionaries,
     found_again,
@@ -86,7 +86,7 @@ def quality_report(
     """
     for source in (learnt, held_out):
         sae.origin.require(source.origin, f"dictionary {sae.hash}: activations")
-    quality = measure(sae, held_out, encode=encode)
+    quality = measure_quality(sae, held_out, encode=encode)
     stability, again = _stability(sae, others or {}, held_out, params.stability_rows)
     more = {}
     if len(stability):
@@ -97,7 +97,7 @@ def quality_report(
     if params.baselines:
         # as many codes a base as the dictionary has on average, on the same bases
         for name, baseline in free_baselines(sae, learnt, max(1, round(quality.l0))).items():
-            rows.append(row(name, params.split, measure(baseline, held_out), decoder=""))
+            rows.append(row(name, params.split, measure_quality(baseline, held_out), decoder=""))
     table = QUALITY.check(pd.concat(rows, ignore_index=True))
     return Report(table, density_table(quality), stability, again)
 

@@ -14,7 +14,7 @@ from photo51.config.sae import SweepParams
 from photo51.io import content_hash
 from photo51.io.contracts.sae import SWEEP
 from photo51.sae.dictionary import Dictionary
-from photo51.sae.quality.measures import HeldOutRows, Quality, measure
+from photo51.sae.quality.measures import HeldOutRows, Quality, measure_quality
 from photo51.sae.quality.stability import compare_dictionaries, stability_score
 from photo51.sae.training.train import ActivationSource, fit
 
@@ -54,7 +54,7 @@ def sweep(source: ActivationSource, held_out: HeldOutRows, params: SweepParams, 
             out = Path(folder) / f"{run_params.variant}-{width}-{k}-{rate:g}-{seed}"
             key = content_hash(run_params.model_dump(), source.origin.key(), source.seed, rows_hash)
             trained.append(_trained(out, key) or _train(source, run_params, out, key))
-        rows.append(_row(params, trained, measure(trained[0], held_out), held_out))
+        rows.append(_row(params, trained, measure_quality(trained[0], held_out), held_out))
         rows[-1]["folder"] = f"{params.sae.variant}-{width}-{k}-{rate:g}-{params.seeds[0]}"
         log.info("sweep: %s", rows[-1])
     return choose(pd.DataFrame(rows))

@@ -109,14 +109,14 @@ class Mixture:
         logits = _NOISE * rng.standard_normal((n, m), dtype=np.float32)
         # as many features as there are archetypes begin at one each; those beyond begin between two
         # feature f begins at archetype f, around again where features are more
-        own = np.arange(n) % m
-        logits[np.arange(n), own] += np.float32(_FIRST)
+        first = np.arange(n) % m
+        logits[np.arange(n), first] += np.float32(_FIRST)
         beyond = np.arange(m, n)
         # as large a logit for a second archetype, which may be the same one
-        logits[beyond, rng.integers(0, m, len(beyond))] = logits[beyond, own[beyond]]
+        logits[beyond, rng.integers(0, m, len(beyond))] = logits[beyond, first[beyond]]
         empty = [np.zeros(shape, np.float32) for shape in ((n, width), (n, m), (n, width), (n, 2))]
         self.rows = mixtures.MixtureRows(logits, *empty)
-        self.moments = mixtures.Moments(*(np.zeros(shape, np.float32) for shape in [(n, m)] * 2 + [(n, width)] * 2))
+        self.moments = mixtures.AdamMoments(*(np.zeros(shape, np.float32) for shape in [(n, m)] * 2 + [(n, width)] * 2))
         self._index = np.arange(m)
 
     def compose(self, decoder: NDArray[np.float32]) -> None:

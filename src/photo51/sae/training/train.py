@@ -119,15 +119,15 @@ def begin_training(
 
 def _member(training: Training) -> SparseAutoencoder:
     """A dictionary of one seed, from its folder where it was finished before."""
-    folder, made = training.folder, training.made
+    folder, stamp = training.folder, training.made
     if folder is not None and training.ranks.n == 1 and (folder / CARD).is_file():
         # files of a member are read again only by a process alone: ranks must decide alike
         loaded = Dictionary.load(folder)
-        if isinstance(loaded, SparseAutoencoder) and loaded.card.get("made") == made:
+        if isinstance(loaded, SparseAutoencoder) and loaded.card.get("made") == stamp:
             return loaded
     training.run()
     sae = training.finish()
-    sae.card["made"] = made
+    sae.card["made"] = stamp
     if folder is not None and not training.ranks.rank:
         sae.save(folder)
     return sae

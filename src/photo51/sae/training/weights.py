@@ -81,7 +81,7 @@ def begin(sample: NDArray[np.float32], params: SaeParams, origin: Origin) -> tup
     InputError
         For activations that are not finite, and for dimensions that never change, which no dictionary can explain.
     """
-    check_weights(sample, origin)
+    check_activations(sample, origin)
     centre = first_pre_bias(sample, params)
     # mean squared distance from the centre, summed over dimensions
     distance = np.square(sample - centre).sum(axis=1, dtype=np.float64).mean()
@@ -105,7 +105,7 @@ def first_pre_bias(sample: NDArray[np.float32], params: SaeParams) -> NDArray[np
     return geometric_median(sample) if params.pre_bias == "geometric_median" else sample.mean(axis=0)
 
 
-def check_weights(sample: NDArray[np.float32], origin: Origin) -> None:
+def check_activations(sample: NDArray[np.float32], origin: Origin) -> None:
     """Refuse activations that no dictionary can learn from."""
     if len(sample) < 2:
         raise InputError(f"activations of {origin}: need at least two rows, got {len(sample)}")
