@@ -8,6 +8,7 @@ from sklearn.metrics import adjusted_rand_score
 from photo51.config.geometry import GeometryParams
 from photo51.geometry.meaning.direct import (
     RawActivations,
+    _nearest,
     at_same_tokens,
     axes_of,
     coordinate_of,
@@ -34,6 +35,17 @@ def test_points_of_three_lines_are_told_apart():
         (axis,) = found.basis[group]
         true = which[found.label == group][0]
         assert abs(axis @ frame[true, 1]) > 0.99
+
+
+def test_points_go_to_the_subspace_that_leaves_the_least():
+    rng = np.random.default_rng(8)
+    x, centre = rng.standard_normal((300, 9)).astype(np.float32), rng.standard_normal((4, 9))
+    basis = np.stack([np.linalg.qr(rng.standard_normal((9, 2)))[0].T for _ in range(4)])
+    left = np.empty((300, 4))
+    for g in range(4):
+        for i, point in enumerate(x - centre[g]):
+            left[i, g] = np.linalg.norm(point - basis[g].T @ np.linalg.lstsq(basis[g].T, point)[0])
+    assert _nearest(x, centre, basis, rows=64).tolist() == left.argmin(1).tolist()
 
 
 def test_axes_are_those_of_a_singular_value_decomposition():

@@ -360,7 +360,7 @@ class Neighbourhood:
         if not unit.nnz:
             return float("nan")
         # of other genes: neighbours of one gene are near because of the gene
-        cosine = np.asarray((self._unit @ unit.T).todense()).ravel()[self._genes != gene]
+        cosine = (self._unit @ unit.toarray().ravel())[self._genes != gene]
         nearest = np.sort(cosine)[::-1][:NEIGHBOURS_OF_DISTANCE]
         return float(1 - nearest.mean()) if len(nearest) else float("nan")
 

@@ -88,8 +88,10 @@ def rhythm(
 
     def apply(x: NDArray[np.complex128]) -> NDArray[np.complex128]:
         x = x.ravel().astype(np.complex64)
-        # the Hermitian part of aᵀ b*, never formed: (features)² numbers would not fit
-        return (a.T @ (b.conj() @ x) + b.T @ (a.conj() @ x)).astype(np.complex128)
+        mirrored = x.conj()
+        # the Hermitian part of aᵀ b*, never formed: (features)² numbers would not fit; b* x is (b x*)*, where a vector
+        # is copied and not b
+        return (a.T @ (b @ mirrored).conj() + b.T @ (a @ mirrored).conj()).astype(np.complex128)
 
     h = LinearOperator((n_features, n_features), matvec=apply, dtype=np.complex128)
     # ARPACK's own start is random; a fixed one gives the same bytes in every run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
@@ -59,27 +60,23 @@ def _paired(bench: Bench, codes: csr_matrix) -> tuple[float, NDArray[np.float64]
     find_row = np.zeros(rows, bool)
     # rows of blocks for finding, told from the tokens that were read
     find_row[tokens.row[bench.find]] = True
-    plus = _occupancy(codes[strands[0]][:, keep], tokens.row[strands[0]], half)
-    in_find = (
-        _occupancy(
-            csr_matrix(find_row[tokens.row[strands[0]]][:, None].astype(np.float32)), tokens.row[strands[0]], half
-        )[:, 0]
-        > BIN / 2
-    )
-    read = (
-        _occupancy(csr_matrix(np.ones((strands[0].sum(), 1), np.float32)), tokens.row[strands[0]], half)[:, 0] > BIN / 2
-    )
+    bin_of = tokens.row[strands[0]] // BIN
+    read = np.bincount(bin_of, minlength=half) > BIN / 2
+    finding = (np.bincount(bin_of, find_row[tokens.row[strands[0]]], half) > BIN / 2)[read]
+    # bins that were read, numbered; the others are left out
+    number = np.where(read, np.cumsum(read) - 1, -1)
+    plus = _occupancy(codes[strands[0]][:, keep], number[bin_of], len(finding))
+    sought, judged = _unit(plus[finding]), _centred(plus[~finding])
     minus_codes, minus_rows = codes[strands[1]][:, keep], tokens.row[strands[1]]
 
     def agreement(blocks: NDArray[np.int64]) -> tuple[float, float]:
         # occupancy of the reverse strand, at its own rows or at rotated ones
-        minus = _occupancy(minus_codes, blocks, half)
-        c = _correlation(plus[read & in_find], minus[read & in_find])
+        minus = _occupancy(minus_codes, number[blocks // BIN], len(finding))
+        c = sought.T @ _unit(minus[finding])
         # the partner is sought on these blocks, and judged on the others below
         partner = c.argmax(1)
         mutual = float((c.argmax(0)[partner] == np.arange(len(partner))).mean())
-        correlation = _columnwise(plus[read & ~in_find], minus[read & ~in_find][:, partner])
-        return float(np.nanmean(correlation)), mutual
+        return float(np.nanmean(_columnwise(judged, _centred(minus[~finding][:, partner])))), mutual
 
     score, mutual = agreement(minus_rows)
     rng = bench.rng(2)
@@ -87,24 +84,38 @@ def _paired(bench: Bench, codes: csr_matrix) -> tuple[float, NDArray[np.float64]
     return score, np.array(null), mutual, len(keep)
 
 
-def _occupancy(codes: csr_matrix, row: NDArray[np.int64], n_bins: int) -> NDArray[np.float32]:
-    """Bases of each bin of rows in which each feature fires, (bins, features)."""
-    spread = csr_matrix((np.ones(len(row), np.float32), (row // BIN, np.arange(len(row)))), shape=(n_bins, len(row)))
-    # whether it fires, not how strongly
-    firing = csr_matrix((np.ones_like(codes.data), codes.indices, codes.indptr), shape=codes.shape)
-    return np.asarray((spread @ firing).todense(), np.float32)
+def _occupancy(codes: csr_matrix, place: NDArray[np.int64], n_bins: int) -> NDArray[np.float32]:
+    """Bases of each bin in which each feature fires, however strongly, (bins, features).
+
+    Parameters
+    ----------
+    place
+        (tokens,) bin of each token; those of -1 are left out.
+    """
+    out = np.zeros((n_bins, codes.shape[1]), np.float32)
+    _count(codes.indptr, codes.indices, place, out)
+    return out
 
 
-def _correlation(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
-    def unit(x: NDArray[np.float32]) -> NDArray[np.float32]:
-        centred = x - x.mean(0)
-        return centred / np.maximum(np.linalg.norm(centred, axis=0), 1e-9)
+@njit(cache=True, nogil=True)
+def _count(indptr, indices, place, out):
+    for t in range(len(place)):
+        if place[t] >= 0:
+            for q in range(indptr[t], indptr[t + 1]):
+                out[place[t], indices[q]] += 1
 
-    return unit(a).T @ unit(b)
+
+def _centred(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    return x - x.mean(0)
+
+
+def _unit(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    centred = _centred(x)
+    return centred / np.maximum(np.linalg.norm(centred, axis=0), 1e-9)
 
 
 def _columnwise(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float64]:
-    a, b = a - a.mean(0), b - b.mean(0)
+    """Correlation of each column of one with that of the other, both centred."""
     size = np.linalg.norm(a, axis=0) * np.linalg.norm(b, axis=0)
     # a feature that is silent in these blocks has no correlation
     return np.where(size > 0, (a * b).sum(0) / np.maximum(size, 1e-9), np.nan)

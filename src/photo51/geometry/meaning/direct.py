@@ -158,6 +158,21 @@ class Subspaces(NamedTuple):
     basis: NDArray[np.float64]
 
 
+def _nearest(
+    x: NDArray[np.float32], centre: NDArray[np.float64], basis: NDArray[np.float64], rows: int = 4096
+) -> NDArray[np.int64]:
+    """The affine subspace that each point is nearest to, (n,); some rows at a time, all subspaces by two products."""
+    out = np.empty(len(x), np.int64)
+    directions, shift = basis.reshape(-1, x.shape[1]).T, np.einsum("gkd,gd->gk", basis, centre)
+    for first in range(0, len(x), rows):
+        part = x[first : first + rows].astype(np.float64)
+        # |x − c|² without |x|², which all subspaces have in common, less what lies along the subspace: Pythagoras
+        off = (centre**2).sum(1) - 2 * part @ centre.T
+        along = (part @ directions).reshape(len(part), *shift.shape) - shift
+        out[first : first + rows] = (off - np.einsum("ngk,ngk->ng", along, along)).argmin(1)
+    return out
+
+
 def subspaces(x: NDArray[np.floating], n_groups: int, k: int, rng: np.random.Generator, sweeps: int = 8) -> Subspaces:
     """K-subspaces: points go to the affine subspace they are nearest to, subspaces to the points they have, in turn.
 
@@ -171,7 +186,6 @@ def subspaces(x: NDArray[np.floating], n_groups: int, k: int, rng: np.random.Gen
     centre, label = means.cluster_centers_.copy(), means.labels_
     basis = np.zeros((n_groups, k, x.shape[1]))
     for _ in range(sweeps):
-        missed = np.empty((len(x), n_groups))
         for g in range(n_groups):
             members = x[label == g]
             # a group that lost its points begins again at random ones
@@ -180,10 +194,7 @@ def subspaces(x: NDArray[np.floating], n_groups: int, k: int, rng: np.random.Gen
             centre[g] = members.mean(0)
             values, vectors = np.linalg.eigh((members - centre[g]).T @ (members - centre[g]))
             basis[g] = vectors[:, np.argsort(-values, kind="stable")[:k]].T
-            off = x - centre[g]
-            # squared distance to the subspace: Pythagoras
-            missed[:, g] = (off**2).sum(1) - ((off @ basis[g].T) ** 2).sum(1)
-        new = missed.argmin(1)
+        new = _nearest(x, centre.astype(np.float64), basis)
         if (new == label).all():
             break
         label = new
