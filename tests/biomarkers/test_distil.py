@@ -63,6 +63,17 @@ def test_a_rule_is_read_back_and_scored_by_hand():
     assert rule.sentence() == "case if +0.5 × length -2 × gc > 0.25"
 
 
+def test_the_cut_lies_between_two_scores_and_calls_all_of_equal_ones():
+    """A quantity of 0 and 1: the rule must call the ones, and `> 1` would call nobody."""
+    rng = np.random.default_rng(3)
+    x = rng.integers(0, 2, (600, 6)).astype(float)
+    labels = np.where(rng.random(600) < 0.9, x[:, 2], 1 - x[:, 2]).astype(np.int64)
+    rule = distil(_problem(labels, x, np.repeat(np.arange(20), 30)), "raw", PARAMS).rule
+    assert rule.columns == (2,)
+    assert rule.cut == pytest.approx(rule.weights[0] / 2)
+    assert ((rule.score(x) > rule.cut) == (x[:, 2] == 1)).all()
+
+
 def test_a_rule_of_planted_variants_holds_in_genes_it_never_saw():
     found = planted(2, n=2400, n_genes=60)
     comparison = comparison_of(found)

@@ -67,7 +67,7 @@ class DistilledRule(NamedTuple):
     weights
         Score per unit of each.
     cut
-        Score above which the rule calls a case, by Youden's index on the discovery data.
+        Score above which the rule calls a case, half way between two scores, by Youden's index on the discovery data.
     """
 
     family: str
@@ -277,11 +277,17 @@ def _smallest(path: pd.DataFrame, keep: float) -> int:
 
 def _youden(score: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
     order = np.argsort(-score, kind="stable")
+    descending = score[order]
     # sensitivity and 1 − specificity as the cut comes down through the scores
     hit = np.cumsum(labels[order]) / max(labels.sum(), 1)
     false = np.cumsum(1 - labels[order]) / max((1 - labels).sum(), 1)
-    # Youden's J is their difference; of equal ones the highest cut
-    return float(score[order][int(np.argmax(hit - false))])
+    # a cut lies behind the last of equal scores; Youden's J is the difference, and of equal ones the highest cut counts
+    ends = np.append(np.diff(descending) != 0, True)
+    best = int(np.argmax(np.where(ends, hit - false, -np.inf)))
+    if best + 1 == len(descending):
+        return float(np.nextafter(descending[best], -np.inf))
+    # half way to the next score, so that `>` calls those down to here and no others
+    return float((descending[best] + descending[best + 1]) / 2)
 
 
 def _judge(score: NDArray, labels: NDArray[np.int64], blocks: NDArray, params: DistilParams) -> Discrimination:
