@@ -42,11 +42,23 @@ def new_annotation_jobs() -> dict[str, float | int]:
     }
 
 
-def _write(folder: Path) -> None:
+def jobs_where_little_is_kept() -> dict[str, float | int]:
+    """Jobs planned anew for a finished run that keeps neither activations nor the codes of controls, and the folders of
+    codes that it has.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _write(folder, "keep_activations: false\nkeep_control_codes: false\n")
+        _pretend(folder)
+        jobs = sum(n for rule, n in plan(folder).items() if rule != "all")
+        return {"jobs": jobs, "codes": len(list((folder / "results/nano/codes").iterdir()))}
+
+
+def _write(folder: Path, keep: str = "") -> None:
     """The nano example with a BED file more, in a folder of its own."""
     top = shipped_folder()
     text = (top / "config/examples/nano.yaml").read_text()
-    config = re.sub(r"^genomes:.*$", "genomes: genomes.tsv", text, flags=re.M)
+    config = keep + re.sub(r"^genomes:.*$", "genomes: genomes.tsv", text, flags=re.M)
     (folder / "run.yaml").write_text(config)
     header, mt, coli = (top / "config/examples/nano.tsv").read_text().splitlines()[:3]
     coli = "\t".join([*coli.split("\t")[:7], "one=one.bed"])

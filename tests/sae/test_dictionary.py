@@ -1,6 +1,7 @@
 """Codes of a finished dictionary: worked by hand, independent of the batch, bound to their activations."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -76,6 +77,18 @@ def test_codes_do_not_depend_on_threads():
         found.append(wide(Gate(k=9)).encode(x))
     torch.set_num_threads(before)
     assert found[0].data.tobytes() == found[1].data.tobytes() == found[2].data.tobytes()
+
+
+def test_callers_at_the_same_time_get_their_own_codes():
+    rng = np.random.default_rng(4)
+    batches = [rng.standard_normal((3_000, 24)).astype(np.float32) for _ in range(8)]
+    sae = wide(Gate(k=9))
+    alone = [sae.encode(x) for x in batches]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(5):
+            for one, other in zip(alone, pool.map(sae.encode, batches), strict=True):
+                assert one.data.tobytes() == other.data.tobytes()
+                assert one.indices.tobytes() == other.indices.tobytes()
 
 
 @pytest.mark.parametrize("k", [1, 9, 60])

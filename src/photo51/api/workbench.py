@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,7 +25,7 @@ from photo51.genome.alphabet import decode, encode, reverse_complement
 from photo51.interventions.attribution.explain import Bases, Explained, explain_place, map_of_region
 from photo51.interventions.edits.dictionary import units_of_table
 from photo51.interventions.opening import Opened, genome_of, open_loaded
-from photo51.model.families.adapters import DnaModel, load_model
+from photo51.model.families.adapters import DnaModel, ModelReading, load_model
 from photo51.quicklook.shelf import Shelved, shelf_of
 from photo51.report.elements.sentences import called
 from photo51.sae.dictionary import Dictionary
@@ -32,6 +33,7 @@ from photo51.types import STRANDS, InputError, Interval, Strand, Variant
 
 LN2 = float(np.log(2.0))
 KEPT_BASES = 32_000_000  # genomes up to this size are held in memory
+SHORT = 4_096  # bases up to which both strands are read at the same time
 CONTEXT = 512  # bases read before and after a locus, so that both directions of reading have seen some sequence
 
 
@@ -203,13 +205,26 @@ class Workbench(Writing):
         """Bits and codes of both strands, in forward order; each strand is a batch of its own, as `photo51.encode`
         reads it.
         """
+        from photo51.model.families.native import Native
+        from photo51.model.stripedhyena.walk import one_thread_each
+
         site = self.sae.origin.site
         bits: dict[Strand, NDArray[np.float32]] = {}
         codes: dict[Strand, sp.csr_matrix] = {}
-        for strand in STRANDS:
+
+        def read(strand: Strand) -> ModelReading:
+            bases = ids if strand == "+" else reverse_complement(ids)
+            return self.model.read([bases], [site], likelihood=len(ids) > 1)  # nothing stands before a lone base
+
+        readings: Iterable[ModelReading]
+        if len(ids) <= SHORT and isinstance(self.model, Native):
+            # a thread a strand: a short sequence has too few chunks for threads to share
+            with one_thread_each(), ThreadPoolExecutor(len(STRANDS)) as pool:
+                readings = list(pool.map(read, STRANDS))
+        else:
+            readings = map(read, STRANDS)
+        for strand, activations in zip(STRANDS, readings, strict=True):
             way = slice(None) if strand == "+" else slice(None, None, -1)
-            read = ids if strand == "+" else reverse_complement(ids)
-            activations = self.model.read([read], [site], likelihood=len(ids) > 1)  # nothing stands before a lone base
             log_p = np.full(1, np.nan, np.float32) if activations.log_probs is None else activations.log_probs[0]
             bits[strand] = (-log_p / LN2).astype(np.float32)[way]
             codes[strand] = self.sae.encode(activations.activations[site][0].float().cpu().numpy())[way]

@@ -6,6 +6,7 @@ import json
 from abc import ABC, abstractmethod
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,6 +27,7 @@ from photo51.types import InputError
 WEIGHTS, CARD = "sae.safetensors", "sae.json"
 # rows encoded together: bounds the memory that products of all features take
 _CHUNK = 8_192
+_ENCODING = Lock()
 _kinds: dict[str, type[Dictionary]] = {}
 
 
@@ -113,8 +115,11 @@ class Dictionary(ABC):
             raise InputError(
                 f"activations: need finite numbers, got others in row {np.argwhere(~np.isfinite(x))[0][0]}"
             )
-        # an empty x still makes one empty part, since vstack refuses a list of none
-        parts = [self._codes(x[a : a + _CHUNK]) for a in range(0, max(len(x), 1), _CHUNK)]
+        # products are written to memory that is used again, and the work is shared out among threads already: two
+        # callers at once would read each other's products
+        with _ENCODING:
+            # an empty x still makes one empty part, since vstack refuses a list of none
+            parts = [self._codes(x[a : a + _CHUNK]) for a in range(0, max(len(x), 1), _CHUNK)]
         return parts[0] if len(parts) == 1 else sp.vstack(parts, format="csr")
 
     def decode(self, codes: sp.csr_matrix) -> NDArray[np.float32]:
