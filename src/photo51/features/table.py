@@ -144,10 +144,11 @@ def _strongest(
     picked = []
     for j in range(len(ids)):
         plus, minus = ([part[edges[s][j] : edges[s][j + 1]] for part in runs_of[s]] for s in STRANDS)
-        both = Runs(*(np.concatenate(pair) for pair in zip(plus, minus, strict=True)))
+        both = Runs(*(np.concatenate(pair) for pair in zip(plus, minus, strict=True)))  # type: ignore[arg-type]
         chosen = _spaced(both.peak, both.value, len(plus[0]), params)
         strand = np.where(chosen < len(plus[0]), *STRANDS)
-        picked.append(pd.DataFrame({**Runs(*(part[chosen] for part in both))._asdict(), "strand": strand}))
+        best = dict(zip(Runs._fields, (part[chosen] for part in both), strict=True))
+        picked.append(pd.DataFrame({**best, "strand": strand}))
     table = pd.concat(picked, ignore_index=True)
     places = workspace.locate(table["peak"].to_numpy())
     segment = workspace.table.iloc[places.segment]
@@ -180,7 +181,8 @@ def _spaced(
     peak, value
         Runs of strand +, `n_plus` of them, then those of strand -; peaks of a strand ascend.
     """
-    left, chosen = value.copy(), []
+    left = value.copy()
+    chosen: list[int] = []
     while len(chosen) < params.top_windows and len(left) and left[i := int(left.argmax())] > -np.inf:
         chosen.append(i)
         strand = slice(0, n_plus) if i < n_plus else slice(n_plus, len(peak))

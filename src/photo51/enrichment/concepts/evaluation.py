@@ -188,7 +188,8 @@ class Evaluation:
         """Average precision under each draw of blocks."""
         if reading not in self._positives:
             labels = self.mask(reading)[self.test_rows].astype(np.float64)
-            self._positives[reading] = np.bincount(self._test_block, labels, minlength=self.weights.shape[1])
+            counts = np.bincount(self._test_block, labels, minlength=self.weights.shape[1])
+            self._positives[reading] = counts.astype(np.float64)
         return weighted_average_precision(ranked, self.weights, self._positives[reading], self._test_sizes)
 
     def baseline(self, reading: int) -> Baseline:
