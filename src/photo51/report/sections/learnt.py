@@ -74,8 +74,8 @@ def _words(run: Run, draft: Draft) -> None:
     far = both[(both["counted"] == 0) & both["reliable"]]
     if len(far):
         draft.answers.append(
-            f"{words.count(len(far), 'word')} of {len(both)} {'has' if len(far) == 1 else 'have'} a rate with limits"
-            " without an occurrence in the sequence that was written."
+            f"{words.count(len(far), 'word')} of {len(both)} {'does' if len(far) == 1 else 'do'} not occur in the"
+            f" sequence that was written, and still {'has' if len(far) == 1 else 'have'} a rate with limits."
         )
     if run.has("learnt_survival"):
         _survival(run, draft)
@@ -133,7 +133,7 @@ def _difference(run: Run, draft: Draft) -> None:
         [
             r.chrom,
             Cell(f"{r.position + 1:,}", r.position),
-            r.strand,
+            str(r.strand).replace("-", words.MINUS),
             _number(r.kl),
             _number(r.bits_a),
             _number(r.bits_b),
@@ -191,7 +191,7 @@ def _recitation(run: Run, draft: Draft, alpha: float) -> None:
     rows = [
         [
             r.kind,
-            r.copies,
+            str(r.copies).replace("-", "–"),
             _number(r.n),
             _number(r.gap),
             q_cell(r.q),
