@@ -134,7 +134,7 @@ def _block_overlaps(feature: Spread, mask: Mask, block: int) -> NDArray[np.int64
     norm, size = np.linalg.norm(dense) * np.sqrt(inside.sum()), transform_size(length)
     double = bool(correlation._rounding_bound(norm, size, np.float32) > 0.1)
     turned = fft.rfft(dense if double else dense.astype(np.float32), size, axis=1)
-    spectra = fft.rfft(inside.astype(np.float64), size, axis=1) if double else mask.spectra(block, double=False)
+    spectra = fft.rfft(inside.astype(np.float64), size, axis=1) if double else mask.spectra([block], double=False)[0]
     overlap = fft.irfft(np.sum(np.conj(turned) * spectra, axis=0), n=size)
     if size > length:
         overlap[1:length] += overlap[size - length + 1 :]

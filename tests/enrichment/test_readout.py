@@ -11,6 +11,7 @@ from photo51.enrichment.annotations.readout import (
     linear_probes,
     principal_components,
     read_in_chunks,
+    scatter,
 )
 
 
@@ -61,7 +62,7 @@ def test_rows_that_may_not_be_learnt_from_do_not_move_the_cut():
 def test_components_are_sklearns_up_to_sign():
     rng = np.random.default_rng(2)
     x = rng.normal(size=(300, 6)) @ rng.normal(size=(6, 6))
-    plus, minus = principal_components(x[:150], x[150:], 3, np.ones(150, bool))
+    plus, minus = principal_components(x[:150], x[150:], 3, scatter(x[:150], x[150:], np.ones(150, bool)))
     want = PCA(3).fit_transform(x)
     np.testing.assert_allclose(np.abs(np.concatenate([plus, minus])), np.abs(want), atol=1e-4)
 
@@ -71,7 +72,7 @@ def test_probes_are_ridge_regressions_on_the_fit_rows():
     plus, minus = rng.normal(size=(200, 4)), rng.normal(size=(200, 4))
     masks = rng.random((2, 400)) < 0.3
     fit = np.arange(200) < 120
-    scores = linear_probes(plus, minus, masks, fit, ridge=1e-3)
+    scores = linear_probes(plus, minus, masks, scatter(plus, minus, fit), ridge=1e-3)
     x = np.concatenate([plus[fit], minus[fit]])
     y = np.concatenate([masks[:, :200][:, fit], masks[:, 200:][:, fit]], axis=1).T.astype(float)
     alpha = 1e-3 * np.trace((x - x.mean(0)).T @ (x - x.mean(0))) / 4

@@ -229,8 +229,12 @@ class StageJob:
 
     @cached_property
     def site(self) -> str:
-        """Where the model is read: the site of the dictionary."""
-        return self.dictionary.origin.site
+        """Where the model is read: the site of the dictionary, from the head of its file, which needs no torch."""
+        from photo51.io.origin import Origin
+        from photo51.io.tensors import TensorFile
+
+        path = self.path("weights")
+        return Origin.read(TensorFile(path).header, str(path)).site
 
     @cached_property
     def trained_site(self) -> str:

@@ -15,6 +15,7 @@ integers:
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
@@ -72,13 +73,13 @@ class Mask:
         self.edge_ends = strand_ends(self.edges, self.bounds)
         self._spectra: dict[tuple[int, bool], NDArray[np.complexfloating]] = {}
 
-    def spectra(self, block: int, *, double: bool) -> NDArray[np.complexfloating]:
-        """`rfft` of both strands in a block, (2, size // 2 + 1); kept until `forget`."""
-        if (block, double) not in self._spectra:
-            a, b = self.bounds[block], self.bounds[block + 1]
-            values = self.values.reshape(2, -1)[:, a:b].astype(np.float64 if double else np.float32)
-            self._spectra[block, double] = fft.rfft(values, transform_size(int(b - a)), axis=1)
-        return self._spectra[block, double]
+    def spectra(self, blocks: Sequence[int], *, double: bool) -> list[NDArray[np.complexfloating]]:
+        """`rfft` of both strands in each of some blocks, (2, size // 2 + 1); kept until `forget`."""
+        return _kept_spectra(self._spectra, self._fill, self.bounds, blocks, double=double)
+
+    def _fill(self, block: int, out: NDArray[np.floating]) -> None:
+        a, b = self.bounds[block], self.bounds[block + 1]
+        out[:, : b - a] = self.values.reshape(2, -1)[:, a:b]
 
     @cached_property
     def points(self) -> int:
@@ -112,17 +113,15 @@ class Spread:
         self.ends = strand_ends(track.rows, self.bounds)
         self._spectra: dict[tuple[int, bool], NDArray[np.complexfloating]] = {}
 
-    def spectra(self, block: int, *, double: bool) -> NDArray[np.complexfloating]:
-        """`rfft` of both strands in a block, (2, size // 2 + 1)."""
-        if (block, double) not in self._spectra:
-            start, length = int(self.bounds[block]), int(self.bounds[block + 1] - self.bounds[block])
-            dense = np.zeros((2, length), dtype=np.float64 if double else np.float32)
-            for s in range(2):
-                entries = slice(self.ends[s, block], self.ends[s, block + 1])
-                # rows of strand − lie n_rows further on the doubled axis
-                dense[s, self.track.rows[entries] - start - s * self.bounds[-1]] = self.track.levels[entries]
-            self._spectra[block, double] = fft.rfft(dense, transform_size(length), axis=1)
-        return self._spectra[block, double]
+    def spectra(self, blocks: Sequence[int], *, double: bool) -> list[NDArray[np.complexfloating]]:
+        """`rfft` of both strands in each of some blocks, (2, size // 2 + 1)."""
+        return _kept_spectra(self._spectra, self._fill, self.bounds, blocks, double=double)
+
+    def _fill(self, block: int, out: NDArray[np.floating]) -> None:
+        for s in range(2):
+            entries = slice(self.ends[s, block], self.ends[s, block + 1])
+            # rows of strand − lie n_rows further on the doubled axis
+            out[s, self.track.rows[entries] - self.bounds[block] - s * self.bounds[-1]] = self.track.levels[entries]
 
     @cached_property
     def norms(self) -> NDArray[np.float64]:
@@ -130,6 +129,32 @@ class Spread:
         # prefix sums: a block is a difference of two
         squares = np.concatenate([[0.0], np.cumsum(self.track.levels.astype(np.float64) ** 2)])
         return np.asarray(np.sqrt(np.diff(squares[self.ends], axis=1).sum(axis=0)))
+
+
+def _kept_spectra(
+    kept: dict[tuple[int, bool], NDArray[np.complexfloating]],
+    fill: Callable[[int, NDArray[np.floating]], None],
+    bounds: NDArray[np.int64],
+    blocks: Sequence[int],
+    *,
+    double: bool,
+) -> list[NDArray[np.complexfloating]]:
+    """Spectra of blocks, those that are not kept made first; `fill` lays a block into zeros, (2, size)."""
+    for size, alike in _by_size(bounds, [b for b in blocks if (b, double) not in kept]):
+        dense = np.zeros((len(alike), 2, size), dtype=np.float64 if double else np.float32)
+        for block, out in zip(alike, dense, strict=True):
+            fill(block, out)
+        # many transforms of one size at once: vector instructions take several side by side
+        kept.update(zip([(block, double) for block in alike], fft.rfft(dense, axis=2), strict=True))
+    return [kept[block, double] for block in blocks]
+
+
+def _by_size(bounds: NDArray[np.int64], blocks: Sequence[int]) -> list[tuple[int, list[int]]]:
+    """Blocks by the size of their transforms."""
+    sizes: dict[int, list[int]] = {}
+    for block in blocks:
+        sizes.setdefault(transform_size(int(bounds[block + 1] - bounds[block])), []).append(block)
+    return list(sizes.items())
 
 
 def transform_size(length: int) -> int:
@@ -233,8 +258,7 @@ def _by_events(track: Track, mask: Mask, ends: NDArray[np.int64]) -> Overlaps:
 
 def _by_fft(feature: Spread, mask: Mask) -> Overlaps:
     observed, low, parts = 0, [], []
-    for b in range(len(mask.bounds) - 1):
-        values = _block_overlaps(feature, mask, b)
+    for values in _block_overlaps(feature, mask, range(len(mask.bounds) - 1)):
         unshifted, lowest, counts = _counted(values)
         observed += int(unshifted)
         low.append(lowest)
@@ -252,42 +276,49 @@ def block_overlaps_fft(feature: Track | Spread, mask: Mask, block: int) -> NDArr
         Where rounding to integers is not safe even in double precision.
     """
     spread = feature if isinstance(feature, Spread) else Spread(feature, mask.bounds)
-    return _block_overlaps(spread, mask, block)
+    return _block_overlaps(spread, mask, [block])[0]
 
 
-def _block_overlaps(feature: Spread, mask: Mask, block: int) -> NDArray[np.int64]:
-    length = int(mask.bounds[block + 1] - mask.bounds[block])
-    # Cauchy-Schwarz: no overlap exceeds the product of the norms, and rounding is relative to it
-    norm, size = float(feature.norms[block] * np.sqrt(mask.sizes[block])), transform_size(length)
-    if _rounding_bound(norm, size, np.float64) > 0.1:
-        raise ArithmeticError(f"rotation: levels too large to round overlaps to integers (norm {norm:.3g})")
+def _block_overlaps(feature: Spread, mask: Mask, blocks: Sequence[int]) -> list[NDArray[np.int64]]:
+    """Overlaps at every rotation of each of some blocks."""
+    single, double = [], []
+    for block in blocks:
+        # Cauchy-Schwarz: no overlap exceeds the product of the norms, and rounding is relative to it
+        norm = float(feature.norms[block] * np.sqrt(mask.sizes[block]))
+        size = transform_size(int(mask.bounds[block + 1] - mask.bounds[block]))
+        if _rounding_bound(norm, size, np.float64) > 0.1:
+            raise ArithmeticError(f"rotation: levels too large to round overlaps to integers (norm {norm:.3g})")
+        (single if _rounding_bound(norm, size, np.float32) <= _SINGLE else double).append(block)
     # a bound below 1/2 alone makes rounding right; the distance found says that the bound was none too small
-    if _rounding_bound(norm, size, np.float32) <= _SINGLE:
-        rounded, error = _rolled(feature, mask, block, double=False)
-        if error <= 0.25:
-            return rounded
-    rounded, error = _rolled(feature, mask, block, double=True)
-    if error > 0.25:
+    rolled = _rolled(feature, mask, single, double=False)
+    rolled |= _rolled(feature, mask, double + [b for b, (_, error) in rolled.items() if error > 0.25], double=True)
+    if any(error > 0.25 for _, error in rolled.values()):
         raise ArithmeticError("rotation: overlaps by FFT are not close to integers")
-    return rounded
+    return [rolled[block][0] for block in blocks]
 
 
-def _rolled(feature: Spread, mask: Mask, block: int, *, double: bool) -> tuple[NDArray[np.int64], float]:
-    """Overlaps of a block, (length,), and how far the largest was from an integer."""
-    length = int(mask.bounds[block + 1] - mask.bounds[block])
-    product = _correlated(feature.spectra(block, double=double), mask.spectra(block, double=double))
-    rounded, error = _rounded(fft.irfft(product, n=transform_size(length)), length)
-    return rounded, float(error)
+def _rolled(
+    feature: Spread, mask: Mask, blocks: Sequence[int], *, double: bool
+) -> dict[int, tuple[NDArray[np.int64], float]]:
+    """Overlaps of each block, (length,), and how far the largest was from an integer."""
+    out = {}
+    for size, alike in _by_size(mask.bounds, blocks):
+        products = np.empty((len(alike), size // 2 + 1), dtype=np.complex128 if double else np.complex64)
+        pairs = zip(feature.spectra(alike, double=double), mask.spectra(alike, double=double), strict=True)
+        for product, (of_feature, of_mask) in zip(products, pairs, strict=True):
+            _correlate(of_feature, of_mask, product)
+        for block, values in zip(alike, fft.irfft(products, n=size, axis=1), strict=True):
+            rounded, error = _rounded(values, int(mask.bounds[block + 1] - mask.bounds[block]))
+            out[block] = rounded, float(error)
+    return out
 
 
 @numba.njit(cache=True, nogil=True)
-def _correlated(feature, mask):
-    """Sum over strands of conj(F) A, (n_frequencies,)."""
-    out = np.empty(feature.shape[1], dtype=feature.dtype)
+def _correlate(feature, mask, out):
+    """Sum over strands of conj(F) A, into `out`, (n_frequencies,)."""
     for k in range(len(out)):
         # correlation theorem: the inverse transform is Σ_x f(x) m(x + turn); strands turn together, so spectra add
         out[k] = np.conj(feature[0, k]) * mask[0, k] + np.conj(feature[1, k]) * mask[1, k]
-    return out
 
 
 @numba.njit(cache=True, nogil=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import scipy.sparse as sp
@@ -138,25 +138,53 @@ def _from_columns(columns: list[tuple[NDArray, NDArray]], n: int) -> sp.csc_arra
     return sp.csc_array((values.astype(np.float32), rows.astype(np.int64), bounds), shape=(n, len(columns)))
 
 
+class Scatter(NamedTuple):
+    """Rows `fit` of both strands: their mean, (channels,), and the scatter about it, (channels, channels)."""
+
+    fit: NDArray[np.bool_]
+    centre: NDArray[np.float64]
+    gram: NDArray[np.float64]
+
+
+def scatter(plus: NDArray[np.floating], minus: NDArray[np.floating], fit: NDArray[np.bool_]) -> Scatter:
+    """What components and probes of channels, (n_rows, channels) on either strand, both begin with."""
+    rows = np.flatnonzero(fit)
+    centre = sum(x[rows].sum(axis=0, dtype=np.float64) for x in (plus, minus)) / max(2 * len(rows), 1)
+    gram = np.zeros((plus.shape[1], plus.shape[1]))
+    for _, centred in _centred_parts(plus, minus, rows, centre):
+        gram += centred.T @ centred
+    return Scatter(fit, centre, gram)
+
+
+def _centred_parts(
+    plus: NDArray[np.floating], minus: NDArray[np.floating], rows: NDArray[np.int64], centre: NDArray[np.float64]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+    """Doubled-axis rows and centred channels there, some rows at a time."""
+    for x, offset in ((plus, 0), (minus, len(plus))):
+        for a in range(0, len(rows), _ROWS):
+            part = rows[a : a + _ROWS]
+            yield offset + part, x[part].astype(np.float64) - centre
+
+
 def principal_components(
-    plus: NDArray[np.floating], minus: NDArray[np.floating], n: int, fit: NDArray[np.bool_]
+    plus: NDArray[np.floating], minus: NDArray[np.floating], n: int, learnt: Scatter
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Scores of the first `n` principal components of channels, directions learnt on rows `fit`."""
-    centre, gram, _ = _moments(plus, minus, fit)
-    _, vectors = np.linalg.eigh(gram)
+    """Scores of the first `n` principal components of channels."""
+    _, vectors = np.linalg.eigh(learnt.gram)
     # eigh gives ascending eigenvalues
     directions = vectors[:, ::-1][:, :n]
-    return _projected(plus, centre, directions), _projected(minus, centre, directions)
+    return _projected(plus, learnt.centre, directions), _projected(minus, learnt.centre, directions)
 
 
 def linear_probes(
     plus: NDArray[np.floating],
     minus: NDArray[np.floating],
     masks: NDArray[np.bool_],
-    fit: NDArray[np.bool_],
+    learnt: Scatter,
     ridge: float = 1e-3,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """One linear probe for each mask: ridge regression of the mask on all channels, both strands, learnt on rows `fit`.
+    """One linear probe for each mask: ridge regression of the mask on all channels, both strands, learnt on the rows of
+    a scatter.
 
     Parameters
     ----------
@@ -164,8 +192,8 @@ def linear_probes(
         Channels on either strand, (n_rows, channels).
     masks
         Oriented masks on the doubled axis, (n_masks, 2 * n_rows).
-    fit
-        Rows it learns from, (n_rows,).
+    learnt
+        Rows it learns from, and their scatter.
     ridge
         Penalty relative to the mean variance of the channels.
 
@@ -173,36 +201,13 @@ def linear_probes(
     -------
     Scores on strand + and -, (n_rows, n_masks).
     """
-    centre, gram, crossed = _moments(plus, minus, fit, masks)
+    gram, crossed = learnt.gram.copy(), np.zeros((plus.shape[1], len(masks)))
+    for rows, centred in _centred_parts(plus, minus, np.flatnonzero(learnt.fit), learnt.centre):
+        crossed += centred.T @ masks[:, rows].T.astype(np.float64)
     # relative to the mean diagonal, so that it means the same whatever the channels' scale
     gram[np.diag_indices_from(gram)] += ridge * np.trace(gram) / len(gram)
     weights = np.linalg.solve(gram, crossed)
-    return _projected(plus, centre, weights), _projected(minus, centre, weights)
-
-
-def _moments(
-    plus: NDArray[np.floating],
-    minus: NDArray[np.floating],
-    fit: NDArray[np.bool_],
-    masks: NDArray[np.bool_] | None = None,
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Mean of the channels over rows `fit` of both strands, their scatter, and their products with masks; by chunks of
-    rows.
-    """
-    n_rows, d = plus.shape
-    rows = np.flatnonzero(fit)
-    # both strands, the masks' second half for strand −
-    both = [(x, offset) for x, offset in ((plus, 0), (minus, n_rows))]
-    centre = sum(x[rows].sum(axis=0, dtype=np.float64) for x, _ in both) / max(2 * len(rows), 1)
-    gram, crossed = np.zeros((d, d)), np.zeros((d, 0 if masks is None else len(masks)))
-    for x, offset in both:
-        for a in range(0, len(rows), _ROWS):
-            part = rows[a : a + _ROWS]
-            centred = x[part].astype(np.float64) - centre
-            gram += centred.T @ centred
-            if masks is not None:
-                crossed += centred.T @ masks[:, offset + part].T.astype(np.float64)
-    return centre, gram, crossed
+    return _projected(plus, learnt.centre, weights), _projected(minus, learnt.centre, weights)
 
 
 def _projected(

@@ -19,6 +19,7 @@ from photo51.enrichment.annotations.readout import (
     kmer_readout,
     linear_probes,
     principal_components,
+    scatter,
 )
 from photo51.enrichment.concepts.evaluation import Evaluation, evaluate
 from photo51.enrichment.concepts.few import chunks_of, instance_rows, judged
@@ -119,10 +120,11 @@ def dense_readouts(evaluation: Evaluation, channels: Channels) -> Iterator[Reado
     p = evaluation.params
     plus, minus = (channels.read(s, slice(None)) for s in ("+", "-"))
     yield dense_readout(plus, minus, name="neurons", prefix="n", share=p.dense_share, fit=evaluation.select)
-    pca = principal_components(plus, minus, min(p.components, plus.shape[1]), evaluation.select)
+    learnt = scatter(plus, minus, evaluation.select)
+    pca = principal_components(plus, minus, min(p.components, plus.shape[1]), learnt)
     yield dense_readout(*pca, name="pca", prefix="pc", share=p.dense_share, fit=evaluation.select)
     scored = evaluation.fixed()
     if scored:
         masks = np.array([evaluation.mask(r) for r in scored])
-        probes = linear_probes(plus, minus, masks, evaluation.select)
+        probes = linear_probes(plus, minus, masks, learnt)
         yield dense_readout(*probes, name="linear_probe", prefix="p", share=p.dense_share, fit=evaluation.select)
