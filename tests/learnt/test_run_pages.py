@@ -79,7 +79,7 @@ def test_the_section_shows_each_table(run):
         assert shown in text
     assert "good" not in text
     assert "`GAATTC` 0.500 times" in section.answer
-    assert "1 word of 1 has a rate with limits without an occurrence" in section.answer
+    assert "1 word of 1 does not occur in the sequence that was written, and still has a rate with limits" in section.answer
     assert "surprisal rises by 0.250 bits a base" in section.answer
     assert "1 is known better than" in section.answer
     assert "Of 2 records of the corpus 1 stands out (1 vector)" in section.answer
