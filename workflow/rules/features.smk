@@ -99,7 +99,7 @@ rule features:
     message:
         "Features: how often, how strongly, in how long runs, where most"
     shell:
-        "photo51 features {params.run:q} --params {params.params:q} > {log:q} 2>&1"
+        "photo51 features {params.run:q} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
 
 
 rule window_offsets:

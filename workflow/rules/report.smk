@@ -24,7 +24,7 @@ rule tracks:
     message:
         "Tracks: bigWig a strand, calls, track hub, offline genome page"
     shell:
-        "photo51 tracks {params.run:q} --params {params.params:q} > {log:q} 2>&1"
+        "photo51 tracks {params.run:q} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
 
 
 rule findings:
@@ -47,7 +47,7 @@ rule findings:
     message:
         "Findings: every claim of the run with its null"
     shell:
-        "photo51 findings {params.run:q} --params {params.params:q} > {log:q} 2>&1"
+        "photo51 findings {params.run:q} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
 
 
 rule atlas:
@@ -73,7 +73,7 @@ rule atlas:
     message:
         "Atlas: every feature with a page of its own"
     shell:
-        "photo51 atlas {params.run:q} --params {params.params:q} > {log:q} 2>&1"
+        "photo51 atlas {params.run:q} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
 
 
 rule notebook:
@@ -159,7 +159,7 @@ rule report:
     message:
         "Report: one page on what the model knows of these genomes"
     shell:
-        "photo51 report {params.run:q} --config {input.config:q} --params {params.params:q} > {log:q} 2>&1"
+        "photo51 report {params.run:q} --config {input.config:q} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
 
 
 rule manifest:
