@@ -281,7 +281,8 @@ def block_overlaps_fft(feature: Track | Spread, mask: Mask, block: int) -> NDArr
 
 def _block_overlaps(feature: Spread, mask: Mask, blocks: Sequence[int]) -> list[NDArray[np.int64]]:
     """Overlaps at every rotation of each of some blocks."""
-    single, double = [], []
+    single: list[int] = []
+    double: list[int] = []
     for block in blocks:
         # Cauchy-Schwarz: no overlap exceeds the product of the norms, and rounding is relative to it
         norm = float(feature.norms[block] * np.sqrt(mask.sizes[block]))
