@@ -13,7 +13,7 @@ from photo51.config.learnt import WordsParams
 from photo51.interventions.writing.generate import generate, open_stream, read_prompt, score
 from photo51.learnt.words.chains import markov_rate
 from photo51.learnt.words.forced import set_probability, word_probability
-from photo51.learnt.words.limits import interval
+from photo51.learnt.words.limits import effective_places, interval
 from photo51.learnt.words.patterns import iupac_event
 from photo51.learnt.words.rates import rollouts, survivals, words
 from photo51.learnt.words.survival import absence, open_frame, survival
@@ -106,6 +106,33 @@ def test_intervals_of_a_heavy_tail_hold_its_mean():
 def test_blocks_that_do_not_differ_have_no_width():
     assert interval(np.full(4, 0.25), 0.95) == (0.25, 0.0, 0.25, 0.25)
     assert interval(np.zeros(4), 0.95) == (0.0, 0.0, 0.0, 0.0)
+
+
+def test_limits_are_in_proportion_however_rare_a_word_is():
+    blocks = np.array([1.0, 2.0, 2.5, 7.0])
+    plain = interval(blocks, 0.95)
+    # squares of 1e-200 are 0 in floating point
+    assert interval(blocks * 1e-200, 0.95) == pytest.approx(tuple(x * 1e-200 for x in plain), rel=1e-9, abs=0)
+    assert effective_places(np.array([3.0, 1.0]) * 1e-200) == pytest.approx(16 / 10)
+    assert effective_places(np.zeros(3)) == 0
+
+
+def test_a_word_of_three_hundred_bases_has_a_rate_and_a_width():
+    chance = np.array([[0.25, 0.25, 0.25, 0.25]])
+    params = WordsParams(rollouts=3, length=20, every=10)
+    row = words(opener(chance), [iupac_event("A" * 300)], params).iloc[0]
+    assert row["per_kb"] == pytest.approx(1_000 * 0.25**300, rel=1e-4)
+    assert row["n_eff"] == pytest.approx(6)
+
+
+def test_a_word_longer_than_the_span_stays_away_for_certain():
+    chance = np.array([[0.25, 0.25, 0.25, 0.25]])
+    written = np.random.default_rng(3).integers(0, 4, (4, 600))
+    params = WordsParams(absent=(4, 6), particles=8, runs=3)
+    table = survivals(opener(chance), [iupac_event("RRRRR")], params, written).set_index("length")
+    assert table.loc[4, ["probability", "poisson"]].tolist() == [1.0, 1.0]
+    # two places on each of two strands, 1/32 each
+    assert table.loc[6, "poisson"] == pytest.approx(np.exp(-4 / 32), rel=0.02)
 
 
 def test_both_strands_add_up_and_a_palindrome_is_one_row():

@@ -48,8 +48,8 @@ SURVIVAL = TableSpec(
         "high": Column("float", "upper confidence limit"),
         "poisson": Column(
             "float",
-            "baseline: exp(-expected occurrences) for words, which is wrong for clumps; the share of open triplets in"
-            " the sequences written to the power of the codons for open frames",
+            "baseline: exp(-expected occurrences at places where the word fits), which is wrong for clumps; the share"
+            " of open triplets in the sequences written to the power of the codons for open frames",
         ),
         "counted": Column("int", "spans in the sequences written in which it did not happen"),
         "spans": Column("int", "spans looked at, end to end"),

@@ -19,7 +19,7 @@ from photo51.config.learnt import WordsParams
 from photo51.genome.alphabet import codes
 from photo51.io.contracts.learnt import AMPLIFIED
 from photo51.learnt.words.forced import NextBase, next_base, set_probability
-from photo51.learnt.words.limits import interval
+from photo51.learnt.words.limits import effective_places, interval
 from photo51.learnt.words.patterns import Event, Pattern
 from photo51.learnt.words.rates import Opener, spacing, spelled_together
 from photo51.model.tokenizer import BASE_IDS
@@ -106,8 +106,7 @@ def amplified_rates(
             p = answers[s, place : place + n].sum(axis=0)
             place += n
             mean, _, low, high = interval(p.mean(axis=1), params.confidence)
-            # (Σ p)² / Σ p²: how many places carry the rate
-            rates[alpha].append((mean, low, high, float(p.sum() ** 2 / max((p**2).sum(), 1e-300))))
+            rates[alpha].append((mean, low, high, effective_places(p)))
     rows = []
     for i, event in enumerate(events):
         back = extrapolate(

@@ -19,18 +19,32 @@ def interval(block_means: NDArray[np.float64], confidence: float) -> tuple[float
     Hall 1992, On the removal of skewness by transformation, J. R. Stat. Soc. B 54, 221-228.
     """
     n = len(block_means)
-    mean, se = float(block_means.mean()), float(block_means.std(ddof=1) / np.sqrt(n))
-    if mean == 0 or se == 0:
-        return mean, se, mean, mean
+    # in units of the largest: squares of rates below 1e-154 would be 0, and the interval of no width
+    unit = float(block_means.max())
+    if unit == 0:
+        return 0.0, 0.0, 0.0, 0.0
+    relative = block_means / unit
+    mean, se = float(relative.mean()), float(relative.std(ddof=1) / np.sqrt(n))
+    if se == 0:
+        return mean * unit, 0.0, mean * unit, mean * unit
     t = float(stats.t.ppf((1 + confidence) / 2, n - 1))
     # delta method: the logarithm of the mean has standard error se / mean
     factor = float(np.exp(t * se / mean))
-    skew = float(stats.skew(block_means, bias=False)) / np.sqrt(n)
+    skew = float(stats.skew(relative, bias=False)) / np.sqrt(n)
     # limits turn round: the upper quantile of t gives the lower limit of the mean
     below, above = (mean - _unskewed(limit, skew) * se for limit in (t, -t))
     low = mean / factor
     # a lower limit below 0 says nothing of a rate; that of the logarithm stands
-    return mean, se, min(low, below) if below > 0 else low, max(mean * factor, above)
+    low, high = min(low, below) if below > 0 else low, max(mean * factor, above)
+    return mean * unit, se * unit, low * unit, high * unit
+
+
+def effective_places(p: NDArray[np.float64]) -> float:
+    """How many places carry a sum of probabilities of any shape: (Σ p)² / Σ p², 0 where all are 0."""
+    largest = float(p.max(initial=0.0))
+    # in units of the largest, whose square may be 0 by rounding
+    relative = p / largest if largest > 0 else p
+    return float(relative.sum() ** 2 / (relative**2).sum()) if largest > 0 else 0.0
 
 
 def _unskewed(limit: float, skew: float) -> float:

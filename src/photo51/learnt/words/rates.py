@@ -21,7 +21,7 @@ from photo51.interventions.writing.generate import pick, uniforms
 from photo51.io.contracts.learnt import SURVIVAL, WORDS
 from photo51.learnt.words.chains import markov_rate
 from photo51.learnt.words.forced import NextBase, set_probability, word_probability
-from photo51.learnt.words.limits import interval
+from photo51.learnt.words.limits import effective_places, interval
 from photo51.learnt.words.patterns import Event, Pattern
 from photo51.learnt.words.survival import Automaton, absence, open_frame, survival
 from photo51.model.tokenizer import BASE_IDS
@@ -215,8 +215,7 @@ def _row(
     counted, length = occurrences(patterns, written)
     kb = length / 1_000
     rate, se, low, high = interval(p.mean(axis=1), params.confidence)
-    # (Σ p)² / Σ p²: how many places carry the rate
-    n_eff = float(p.sum() ** 2 / (p**2).sum()) if p.any() else 0.0
+    n_eff = effective_places(p)
     reliable = n_eff >= params.n_eff
     limits = poisson_limits(counted, params.confidence)
     return {
@@ -236,7 +235,7 @@ def _row(
         "markov_per_kb": 1_000 * markov_rate(patterns, written, params.markov_order),
         "forward_bases": sum(a.forward_bases for a in answers),
         # counting n bases has variance rate / n: as sure as the standard error at n = rate / se²
-        "counting_bases": rate / se**2 if se > 0 else np.inf,
+        "counting_bases": rate / se / se if se > 0 else np.inf,
     }
 
 
@@ -329,8 +328,9 @@ def _survival_baseline(
     spans = written[:, : written.shape[1] // length * length].reshape(-1, length)
     alive = np.array([_survives(automaton, row) for row in spans], dtype=bool)
     if patterns:
-        # Poisson: no occurrence in `length` places of that rate
-        poisson = float(np.exp(-length * markov_rate(patterns, written, params.markov_order)))
+        # Poisson: no occurrence at any place where the word still fits; none is left for a word longer than the span
+        expected = [max(0, length - p.width + 1) * markov_rate([p], written, params.markov_order) for p in patterns]
+        poisson = float(np.exp(-sum(expected)))
     else:
         triplets = written[:, : written.shape[1] // 3 * 3].reshape(-1, 3)
         still_open = np.mean([_survives(automaton, row) for row in triplets])
