@@ -3,6 +3,7 @@
 import json
 import logging
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,13 +11,14 @@ from scipy import sparse
 
 from benchmarks.planted.clone import plant_clone
 from photo51.biomarkers.cohorts import lock
-from photo51.biomarkers.cohorts.burden import Alleles, Burden
+from photo51.biomarkers.cohorts.burden import Alleles, Burden, variant_burden
 from photo51.biomarkers.cohorts.carriers import baselines, carriers, carriers_verdict, shares
 from photo51.biomarkers.cohorts.cohort import roster
 from photo51.biomarkers.cohorts.distil_stage import run_distil_cohort
 from photo51.biomarkers.cohorts.feasibility import design
 from photo51.biomarkers.cohorts.stage import External, Validation, run_cohort
 from photo51.config.biomarkers import CohortParams, DistilParams
+from photo51.genome.variants.files import Genotypes
 from photo51.io import provenance, read_table
 from photo51.io.contracts.biomarkers import ASSOCIATIONS, CARRIERS, FEASIBILITY, LEVELS
 from photo51.stats.clades import clades, stability
@@ -56,6 +58,25 @@ def test_carriers_name_genes_and_alleles_with_shares_that_add_up():
     gene = baselines(silent, np.arange(8), "none")[0]
     assert gene.values[:, 0].tolist() == carried[:, 1].tolist()  # the silent allele of x does not count
     assert gene.values[:, 1].tolist() == carried[:, 2].tolist()  # y has no other
+
+
+def test_who_is_not_genotyped_is_no_carrier():
+    """One carrier of four, one unknown: its imputed third of a copy is no carrier's."""
+    variants = pd.DataFrame({"chrom": "c", "pos": [4, 8], "ref": "A", "alt": "G"})
+    counts = np.array([[1, 0], [0, 1], [0, 0], [-1, 1]])
+    genotypes = Genotypes(["i", "j", "k", "l"], variants, counts, np.ones_like(counts), np.nan, variants.iloc[:0])
+    scored = pd.DataFrame({"variant": ["c:5:A>G", "c:9:A>G"], "gene": "x", "consequence": "missense"})
+    delta = sparse.csr_matrix([[2.0], [1.0]])
+    effects = ad.AnnData(np.zeros((2, 1)), layers={"focal_plus": delta, "focal_minus": delta})
+    burden = variant_burden(genotypes, scored, effects, statistic="focal", max_missing=0.5)
+    assert burden.burden[:, 0] == pytest.approx([4, 2, 0, 2 + 4 / 3])
+    found = carriers(burden.alleles, np.arange(4), np.array([0])).set_index(["level", "name"])["n_carriers"]
+    assert found["allele", "c:5:A>G"] == 1
+    assert found["allele", "c:9:A>G"] == 2
+    assert found["gene", "x"] == 3
+    gene, allele = baselines(burden.alleles, np.arange(4), "none")
+    assert gene.n_carriers.tolist() == [3]
+    assert allele.n_carriers.tolist() == [1, 2]
 
 
 def test_the_verdict_says_in_words_when_alleles_do_as_well():

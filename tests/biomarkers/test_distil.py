@@ -1,5 +1,7 @@
 """Distil: a planted rule comes back small, and plain quantities win where they are the whole signal."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -61,6 +63,16 @@ def test_a_rule_is_read_back_and_scored_by_hand():
     assert rule.score([[1.0, 9.0, 4.0], [0.0, 9.0, 1.0]]).tolist() == [0.0, 0.5]
     assert DistilledRule.read(rule.dump()) == rule
     assert rule.sentence() == "case if +0.5 × length -2 × gc > 0.25"
+
+
+def test_the_rule_in_words_calls_what_the_rule_calls():
+    """Lengths of 1234 and 1236 bases: rounded to three digits, the words would say `> 1.24e+03` and call neither."""
+    lengths = np.tile([1230.0, 1232.0, 1234.0, 1236.0, 1238.0], 60)
+    labels = (lengths > 1235).astype(np.int64)
+    rule = distil(_problem(labels, lengths[:, None], np.repeat(np.arange(10), 30)), "raw", PARAMS).rule
+    weight, cut = re.fullmatch(r"case if ([-+.e\d]+) × q0 > ([-+.e\d]+)", rule.sentence()).groups()
+    assert ((float(weight) * lengths > float(cut)) == (labels == 1)).all()
+    assert DistilledRule.read(rule.dump()) == rule
 
 
 def test_the_cut_lies_between_two_scores_and_calls_all_of_equal_ones():

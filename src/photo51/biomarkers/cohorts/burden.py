@@ -33,11 +33,19 @@ class Alleles(NamedTuple):
         Share of an individual's copies that are the allele, missing ones as the mean, (n, n_alleles).
     deltas
         What one allele does to each feature, both strands, (n_alleles, n_features).
+    genotyped
+        Whether the genotype is known, (n, n_alleles); None where all are. Who is not genotyped is no carrier.
     """
 
     table: pd.DataFrame
     carried: NDArray[np.float64]
     deltas: sparse.csr_matrix
+    genotyped: NDArray[np.bool_] | None = None
+
+    def carriers(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of some individuals are known to carry each allele, (rows, n_alleles)."""
+        carries = self.carried[rows] > 0
+        return carries if self.genotyped is None else carries & self.genotyped[rows]
 
 
 class Burden(NamedTuple):
@@ -141,7 +149,7 @@ def variant_burden(
         # all genotyped alleles tell relatedness, scored or not
         share[:, genotyped],
         pd.DataFrame({"n_alleles": np.nansum(share[:, use] > 0, axis=1)}),
-        Alleles(table, carried, deltas),
+        Alleles(table, carried, deltas, ~np.isnan(share[:, use])),
     )
 
 

@@ -77,7 +77,8 @@ def carriers(alleles: Alleles, rows: NDArray[np.int64], features: NDArray[np.int
     `CARRIERS`).
     """
     carried = alleles.carried[rows]
-    n_carriers = (carried > 0).sum(0)
+    carriers_of = alleles.carriers(rows)
+    n_carriers = carriers_of.sum(0)
     columns = sparse.csc_matrix(alleles.deltas)
     gene = alleles.table["gene"].to_numpy(dtype=object)
     parts = [CARRIERS.empty()]
@@ -97,7 +98,7 @@ def carriers(alleles: Alleles, rows: NDArray[np.int64], features: NDArray[np.int
         )
         by_gene = table.groupby("gene", as_index=False)["share"].sum()
         # individuals with any of the gene's alleles: their carriers may overlap, so counts do not add up
-        by_gene["n_carriers"] = [int((carried[:, acting[gene[acting] == g]] > 0).any(1).sum()) for g in by_gene["gene"]]
+        by_gene["n_carriers"] = [int(carriers_of[:, acting[gene[acting] == g]].any(1).sum()) for g in by_gene["gene"]]
         by_gene = by_gene.assign(feature=int(feature), level="gene", name=by_gene["gene"], consequence="", delta=np.nan)
         parts += [
             t.sort_values(["share", "name"], ascending=[False, True]).head(TOP) for t in (by_gene, table) if len(t)
@@ -121,18 +122,24 @@ def baselines(alleles: Alleles, rows: NDArray[np.int64], transform: str) -> list
     # a gene of silent alleles alone counts those
     counted = [c if len(c) else np.flatnonzero(gene == g) for c, g in zip(counted, genes, strict=True)]
     sums = np.column_stack([carried[:, c].sum(1) for c in counted]) if genes else np.zeros((len(rows), 0))
-    return [_level("gene", genes, sums, transform), _level("allele", names, carried, transform)]
+    carriers_of = alleles.carriers(rows)
+    of_gene = np.array([carriers_of[:, c].any(1).sum() for c in counted], dtype=np.int64)
+    return [
+        _level("gene", genes, sums, of_gene, transform),
+        _level("allele", names, carried, carriers_of.sum(0), transform),
+    ]
 
 
-def _level(name: str, names: list[str], values: NDArray[np.float64], transform: str) -> Level:
+def _level(
+    name: str, names: list[str], values: NDArray[np.float64], n_carriers: NDArray[np.int64], transform: str
+) -> Level:
     varies = np.flatnonzero(values.std(0) > 1e-12) if values.shape[1] else np.zeros(0, dtype=np.int64)
     varying = values[:, varies]
-    n_carriers = (varying > 0).sum(0)
     return Level(
         name,
         [names[i] for i in varies],
         rank_normal(varying) if transform == "rank" and len(varies) else varying,
-        n_carriers,
+        n_carriers[varies],
     )
 
 

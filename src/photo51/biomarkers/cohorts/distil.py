@@ -27,6 +27,7 @@ Adjusted = tuple[NDArray[np.float64], NDArray[np.float64]]
 PENALTIES = (1.0, 10.0, 100.0, 1000.0, 10_000.0)
 WORTH = 0.5  # hundredths of AUROC
 NOTHING_LEFT = 1e-12
+FEWEST_DIGITS, EXACT_DIGITS = 3, 17  # significant digits; 17 spell every float64
 
 
 class Problem(NamedTuple):
@@ -68,6 +69,8 @@ class DistilledRule(NamedTuple):
         Score per unit of each.
     cut
         Score above which the rule calls a case, half way between two scores, by Youden's index on the discovery data.
+    digits
+        Significant digits of the rule in words: as many as the words need to call the discovery data alike.
     """
 
     family: str
@@ -75,6 +78,7 @@ class DistilledRule(NamedTuple):
     columns: tuple[int, ...]
     weights: tuple[float, ...]
     cut: float
+    digits: int = FEWEST_DIGITS
 
     def score(self, quantities: ArrayLike) -> NDArray[np.float64]:
         """Score of each row of all quantities (n, n_quantities)."""
@@ -93,12 +97,25 @@ class DistilledRule(NamedTuple):
             tuple(values["columns"]),
             tuple(values["weights"]),
             values["cut"],
+            values.get("digits", FEWEST_DIGITS),
         )
 
     def sentence(self) -> str:
         """The rule in words."""
-        terms = " ".join(f"{w:+.3g} × {n}" for w, n in zip(self.weights, self.names, strict=True))
-        return f"case if {terms} > {self.cut:.3g}"
+        d = self.digits
+        terms = " ".join(f"{w:+.{d}g} × {n}" for w, n in zip(self.weights, self.names, strict=True))
+        return f"case if {terms} > {self.cut:.{d}g}"
+
+    def printed_for(self, quantities: NDArray[np.float64]) -> DistilledRule:
+        """The rule with as many digits in words as it takes to call each row of quantities as the rule itself does."""
+        calls = self.score(quantities) > self.cut
+        for digits in range(FEWEST_DIGITS, EXACT_DIGITS):
+            rounded = self._replace(
+                weights=tuple(float(f"{w:.{digits}g}") for w in self.weights), cut=float(f"{self.cut:.{digits}g}")
+            )
+            if ((rounded.score(quantities) > rounded.cut) == calls).all():
+                return self._replace(digits=digits)
+        return self._replace(digits=EXACT_DIGITS)
 
 
 class Distilled(NamedTuple):
@@ -171,7 +188,7 @@ def distil(problem: Problem, family: str, params: DistilParams) -> Distilled:
         tuple(float(w) for w in weights),
         _youden(score, problem.labels),
     )
-    return Distilled(rule, _full_probe(x, y, rules, int(np.argmax(areas))), path)
+    return Distilled(rule.printed_for(problem.quantities), _full_probe(x, y, rules, int(np.argmax(areas))), path)
 
 
 def _pursuit(
