@@ -75,7 +75,7 @@ class Mask:
 
     def spectra(self, blocks: Sequence[int], *, double: bool) -> list[NDArray[np.complexfloating]]:
         """`rfft` of both strands in each of some blocks, (2, size // 2 + 1); kept until `forget`."""
-        return _kept_spectra(self._spectra, self._fill, self.bounds, blocks, double=double)
+        return _stored_spectra(self._spectra, self._fill, self.bounds, blocks, double=double)
 
     def _fill(self, block: int, out: NDArray[np.floating]) -> None:
         a, b = self.bounds[block], self.bounds[block + 1]
@@ -115,7 +115,7 @@ class Spread:
 
     def spectra(self, blocks: Sequence[int], *, double: bool) -> list[NDArray[np.complexfloating]]:
         """`rfft` of both strands in each of some blocks, (2, size // 2 + 1)."""
-        return _kept_spectra(self._spectra, self._fill, self.bounds, blocks, double=double)
+        return _stored_spectra(self._spectra, self._fill, self.bounds, blocks, double=double)
 
     def _fill(self, block: int, out: NDArray[np.floating]) -> None:
         for s in range(2):
@@ -131,22 +131,22 @@ class Spread:
         return np.asarray(np.sqrt(np.diff(squares[self.ends], axis=1).sum(axis=0)))
 
 
-def _kept_spectra(
-    kept: dict[tuple[int, bool], NDArray[np.complexfloating]],
+def _stored_spectra(
+    stored: dict[tuple[int, bool], NDArray[np.complexfloating]],
     fill: Callable[[int, NDArray[np.floating]], None],
     bounds: NDArray[np.int64],
     blocks: Sequence[int],
     *,
     double: bool,
 ) -> list[NDArray[np.complexfloating]]:
-    """Spectra of blocks, those that are not kept made first; `fill` lays a block into zeros, (2, size)."""
-    for size, alike in _by_size(bounds, [b for b in blocks if (b, double) not in kept]):
+    """Spectra of blocks, those that are not stored made first; `fill` lays a block into zeros, (2, size)."""
+    for size, alike in _by_size(bounds, [b for b in blocks if (b, double) not in stored]):
         dense = np.zeros((len(alike), 2, size), dtype=np.float64 if double else np.float32)
         for block, out in zip(alike, dense, strict=True):
             fill(block, out)
         # many transforms of one size at once: vector instructions take several side by side
-        kept.update(zip([(block, double) for block in alike], fft.rfft(dense, axis=2), strict=True))
-    return [kept[block, double] for block in blocks]
+        stored.update(zip([(block, double) for block in alike], fft.rfft(dense, axis=2), strict=True))
+    return [stored[block, double] for block in blocks]
 
 
 def _by_size(bounds: NDArray[np.int64], blocks: Sequence[int]) -> list[tuple[int, list[int]]]:

@@ -114,9 +114,9 @@ def dense_readout(
     rows = slice(None) if fit is None else np.tile(fit, 2)
     columns = []
     for first in range(0, plus.shape[1], _CHANNELS):
-        some = slice(first, first + _CHANNELS)
+        group = slice(first, first + _CHANNELS)
         # laid channel by channel, since one channel of rows is a number out of every cache line
-        for channel in np.concatenate([plus[:, some], minus[:, some]]).astype(np.float32).T.copy():
+        for channel in np.concatenate([plus[:, group], minus[:, group]]).astype(np.float32).T.copy():
             values = channel - np.median(channel[rows])
             decisive = values[rows]
             for sign in (1, -1):
