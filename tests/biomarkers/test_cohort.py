@@ -9,7 +9,7 @@ import pytest
 from benchmarks.planted.cohorts import plant_cohort
 from photo51.biomarkers.cohorts import lock
 from photo51.biomarkers.cohorts.burden import Burden
-from photo51.biomarkers.cohorts.cohort import match
+from photo51.biomarkers.cohorts.cohort import Cohort, match, upper_half
 from photo51.biomarkers.cohorts.distil_stage import run_distil_cohort
 from photo51.biomarkers.cohorts.feasibility import split_clades
 from photo51.biomarkers.cohorts.stage import Validation, run_cohort
@@ -35,6 +35,35 @@ def world():
 @pytest.fixture(scope="module")
 def found(world):
     return discover(match(world[1], world[0].individuals, PARAMS), PARAMS)
+
+
+def test_a_quantity_with_a_ceiling_has_two_halves():
+    """Most individuals at the largest value, which is the median: nobody lies above it."""
+    values = np.array([1.0, 2.0, 3.0, 9.0, 9.0, 9.0, 9.0])
+    assert upper_half(values).tolist() == (values == 9).tolist()
+    assert upper_half(np.array([1.0, 2.0, 3.0, 4.0])).tolist() == [False, False, True, True]
+    clade = np.repeat(np.arange(12), 10)
+    phenotype = np.tile([1.0, 2.0, 3.0, *[9.0] * 7], 12)
+    away = split_clades(phenotype, clade, PARAMS, 3, np.random.default_rng(0))
+    assert away is not None
+    assert 0 < away.mean() < 1
+
+
+def test_a_covariate_that_is_the_same_in_a_subset_is_left_out():
+    n = 10
+    cohort = Cohort(
+        np.arange(n),
+        np.zeros((n, 1)),
+        np.arange(n) % 2.0,
+        np.array([[0.1]] * 7 + [[0.4]] * 3),
+        ["dose"],
+        np.eye(n),
+        np.zeros(n),
+        None,
+        pd.DataFrame(),
+    )  # the standard deviation of seven times 0.1 is 1e-17
+    assert cohort.subset(np.arange(7)).covariate_names == []
+    assert cohort.subset(np.arange(8)).covariate_names == ["dose"]
 
 
 def test_the_mixed_model_is_calibrated_where_regression_is_not(found):

@@ -12,7 +12,7 @@ from photo51.cli import app
 from photo51.config.biomarkers import VariantsParams
 from photo51.config.genome import GenomeParams
 from photo51.effects.choose import chosen, numbers
-from photo51.effects.describe import substitution
+from photo51.effects.describe import _genes, substitution
 from photo51.effects.run import load_variants
 from photo51.effects.windows import places, readings
 from photo51.genome.alphabet import decode
@@ -178,6 +178,20 @@ def test_substitutions_are_named_on_the_genes_strand():
     assert substitution(Variant("c", 0, "A", "G"), "-") == "T>C"
     assert substitution(Variant("c", 0, "AC", "GT"), "+") == "mnv"
     assert substitution(Variant("c", 0, "A", "AT"), "-") == "ins"
+
+
+@pytest.mark.parametrize(("circular", "gene"), [(("c",), "last"), ((), "first")])
+def test_the_nearest_gene_of_a_circle_may_lie_across_its_origin(circular, gene):
+    genomes = ToyGenomes({"c": random_sequence(600)}, circular)
+    annotations = pd.DataFrame(
+        {"genome": "g", "chrom": "c", "start": [200, 500], "end": [300, 590], "strand": "+", "kind": "gene"}
+    ).assign(name=["first", "last"])
+    variants = pd.DataFrame({"chrom": "c", "pos": [5], "ref": "A", "alt": "C"})
+    circles = {"c": 600 if circular else 0}
+    worst = pd.DataFrame({"gene": [""], "consequence": ["intergenic"]})
+    assert genomes.is_circular("g", "c") == bool(circles["c"])
+    # 16 bases after `last` round the circle, 195 before `first`
+    assert _genes(worst, variants, annotations, circles) == [gene]
 
 
 def test_reading_less_after_a_variant_cuts_the_end_and_nothing_before_it():

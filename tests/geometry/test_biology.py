@@ -95,6 +95,20 @@ def test_composition_in_centred_windows():
     assert gc[0, 0] == pytest.approx(1 / 3)  # ATG: three bases are known
 
 
+def test_a_run_of_n_has_no_composition():
+    class Gapped(_Genomes):
+        def sequence(self, *args):
+            ids = super().sequence(*args).copy()
+            ids[8:16] = ord("N")
+            return ids
+
+    gc, skew = biology.gc_and_skew(Gapped(), _workspace((0, 24, 0)), 5)
+    # windows of five bases: those in the middle of the eight hold N alone
+    assert np.flatnonzero(np.isnan(gc[0])).tolist() == [10, 11, 12, 13]
+    assert np.isnan(skew[:, 10:14]).all()
+    assert np.isfinite(gc[:, 9]).all()
+
+
 def test_hydropathy_stands_at_the_last_base_of_a_codon():
     w = _workspace((0, 24, 0))
     phase = biology.codon_phase(w, GENES)

@@ -41,6 +41,15 @@ def test_a_coordinate_that_follows_a_quantity_is_found(axis):
     assert found.z > 10
 
 
+def test_a_coordinate_without_any_place_means_nothing():
+    """Half of the tokens at 0, half at 1, by the throw of a coin; the quantity rises along the genome."""
+    rng = np.random.default_rng(7)
+    rising = Quantity("rising", "linear", np.tile(np.arange(N, dtype=np.float32), (2, 1)), "")
+    shifts = np.zeros((99, BLOCKS), np.int64)
+    for places in (lambda s, r: np.zeros(len(r)), lambda s, r: rng.integers(0, 2, len(r)).astype(float)):
+        assert associate(_placing(rng, places), spread_columns(rising), None, BOUNDS, shifts).effect < 0.02
+
+
 def test_smooth_noise_has_no_meaning(axis):
     rng, q = axis
     shifts = random_shifts(BOUNDS, rng, 199)

@@ -179,6 +179,26 @@ def test_entropy_of_a_simple_repeat_by_hand():
     assert word_entropy([np.frombuffer(b"AAAAAA", np.uint8)]) == pytest.approx([0.0])
 
 
+def test_gaps_and_fragments_are_not_simple():
+    rng = np.random.default_rng(4)
+    known = letters(rng, 400)
+    whole, gapped = record("a", known).ids, record("a", known + "N" * 4_000).ids
+    entropies = word_entropy([whole, gapped, *(np.frombuffer(x, np.uint8) for x in (b"NNNNNN", b"AC", b"A"))])
+    assert entropies[1] == entropies[0] > 5
+    assert np.isnan(entropies[2:]).all()
+
+
+def test_vectors_beside_gaps_stay_apart(tmp_path):
+    """Two adapters shorter than a word, each before a gap: the words that begin there are unknown, and not the same."""
+    rng = np.random.default_rng(5)
+    first, second = letters(rng, 20), letters(rng, 20)
+    (tmp_path / "v.fa").write_text(f">first\n{first}\n>second\n{second}\n")
+    records = [record(n, letters(rng, 50) + v + "N" * 40) for n, v in (("a", first), ("b", second))]
+    table = shared_spans(records, 31, 2, Vectors(tmp_path / "v.fa", 31)).set_index("record")
+    assert table["vector"].to_dict() == {"a": "first", "b": "second"}
+    assert (table["records"] == 1).all()
+
+
 @pytest.fixture
 def corpus(tmp_path):
     rng = np.random.default_rng(7)

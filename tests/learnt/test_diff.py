@@ -95,6 +95,16 @@ def test_positions_lie_on_the_base_they_show(nano, changed, fasta):
     assert (found.offsets["offset"] == 0).all()  # only the head differs
 
 
+def test_no_position_of_the_warm_up_is_listed(nano, changed, fasta):
+    """One window of 128 bases, 100 of them warm-up: 28 on each strand are left, and more are asked for."""
+    windows = draw_windows(fasta, 1, 128, 1)
+    found = diff(nano, changed, windows, DiffParams(window=128, warmup=100, positions=200)).positions
+    start = windows.places["start"].iloc[0]
+    assert found[found["strand"] == "+"]["position"].min() >= start + 100
+    assert found[found["strand"] == "-"]["position"].max() < start + 28
+    assert len(found) == 56
+
+
 def test_models_of_another_vocabulary_are_refused(nano):
     class Other:
         class spec:

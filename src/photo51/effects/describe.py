@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -92,7 +93,12 @@ def describe(
     """
     every = consequences(genomes, genome, variants, annotations)
     worst = every[every["worst"]].reset_index(drop=True)
-    gene = _genes(worst, variants, annotations[annotations["genome"] == genome])
+    # 0: a linear contig
+    circles = {
+        c: genomes.length(genome, c) if genomes.is_circular(genome, c) else 0
+        for c in set(variants["chrom"].astype(str))
+    }
+    gene = _genes(worst, variants, annotations[annotations["genome"] == genome], circles)
     rows = [
         _around(genomes, genome, Variant(chrom, int(pos), ref, alt), strand, params)
         for chrom, pos, ref, alt, strand in zip(
@@ -194,8 +200,13 @@ def _on(strand: str, letters: str) -> str:
     return letters.translate(_COMPLEMENT)[::-1] if strand == "-" else letters
 
 
-def _genes(worst: pd.DataFrame, variants: pd.DataFrame, annotations: pd.DataFrame) -> list[str]:
-    """Gene of each variant; outside genes the nearest, so that a promoter is never held out without its gene."""
+def _genes(
+    worst: pd.DataFrame, variants: pd.DataFrame, annotations: pd.DataFrame, circles: Mapping[str, int]
+) -> list[str]:
+    """Gene of each variant; outside genes the nearest, so that a promoter is never held out without its gene.
+
+    `circles` holds the length of each contig that is a circle, round which the nearest may lie, and 0 of the others.
+    """
     placed = annotations[annotations["kind"].isin(_GENES) & (annotations["name"] != "")]
     by_chrom = dict(list(placed.groupby("chrom")))
     out = []
@@ -209,6 +220,8 @@ def _genes(worst: pd.DataFrame, variants: pd.DataFrame, annotations: pd.DataFram
         else:
             genes = by_chrom[chrom]
             # before the gene: start − pos; after it: pos − (end − 1), the last base of [start, end); inside, both ≤ 0
-            distance = np.maximum(genes["start"].to_numpy() - pos, pos - genes["end"].to_numpy() + 1)
+            start, end = genes["start"].to_numpy(), genes["end"].to_numpy()
+            around = {pos, pos - circles[str(chrom)], pos + circles[str(chrom)]}
+            distance = np.min([np.maximum(start - p, p - end + 1) for p in sorted(around)], axis=0)
             out.append(str(genes["name"].iloc[int(np.argmin(distance))]))
     return out

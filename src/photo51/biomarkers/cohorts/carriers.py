@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import sparse, stats
 
 from photo51.biomarkers.cohorts.burden import Alleles, rank_normal
-from photo51.biomarkers.cohorts.cohort import Cohort
+from photo51.biomarkers.cohorts.cohort import Cohort, upper_half
 from photo51.biomarkers.contrasts.discrimination import wins
 from photo51.biomarkers.contrasts.probes import grouped_folds
 from photo51.io.contracts.biomarkers import CARRIERS, LEVELS
@@ -175,7 +175,7 @@ def burden_levels(cohort: Cohort, tested: list[tuple[Level, pd.DataFrame]], alph
 
 
 def _folds(cohort: Cohort, seed: int) -> NDArray[np.int64]:
-    high = cohort.phenotype > (0.5 if cohort.is_binary else np.median(cohort.phenotype))
+    high = cohort.phenotype > 0.5 if cohort.is_binary else upper_half(cohort.phenotype)
     return grouped_folds(high.astype(np.int64), cohort.clade, FOLDS, seed)
 
 

@@ -21,6 +21,12 @@ log = logging.getLogger(__name__)
 EXPLAINED = 0.999  # of the variance of the phenotype
 
 
+def upper_half(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which values lie above the median, (n,); where none does, as half or more share the largest, which have it."""
+    above = values > np.median(values)
+    return above if above.any() else values == values.max()
+
+
 class Cohort(NamedTuple):
     """Individuals with everything a test needs, matched by name.
 

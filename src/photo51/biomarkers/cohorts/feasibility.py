@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from photo51.biomarkers.cohorts.cohort import Roster
+from photo51.biomarkers.cohorts.cohort import Roster, upper_half
 from photo51.biomarkers.contrasts.probes import grouped_folds
 from photo51.config.biomarkers import CohortParams
 from photo51.io.contracts.biomarkers import FEASIBILITY
@@ -164,7 +164,7 @@ def split_clades(
     """
     names, number = np.unique(clade, return_inverse=True)
     # quantities are halved at the median, so that both halves are on both sides
-    high = phenotype > np.median(phenotype) if len(np.unique(phenotype)) > 2 else phenotype == phenotype.max()
+    high = upper_half(phenotype) if len(np.unique(phenotype)) > 2 else phenotype == phenotype.max()
     # (clades, 2): of the high class and of the other
     parts = np.column_stack([np.bincount(number, high, len(names)), np.bincount(number, ~high, len(names))])
     both = np.array([len(np.unique(phenotype[number == c])) > 1 for c in range(len(names))])
@@ -196,7 +196,7 @@ def _table(people: Roster, clade: NDArray, away: NDArray[np.bool_], stable: Stab
     names, number = np.unique(clade, return_inverse=True)
     fold = np.full(len(number), -1)
     stay, y = ~away, people.phenotype
-    labels = (y > np.median(y)) if not people.is_binary else y == 1
+    labels = upper_half(y) if not people.is_binary else y == 1
     if len(np.unique(number[stay])) > 1:
         fold[stay] = grouped_folds(labels[stay].astype(np.int64), number[stay], FOLDS, people.params.seed)
     rows = []

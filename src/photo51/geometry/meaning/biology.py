@@ -163,7 +163,10 @@ def along_genes(workspace: Workspace, annotations: pd.DataFrame) -> dict[str, ND
 
 
 def gc_and_skew(genomes: Genomes, workspace: Workspace, window: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """GC content, and GC skew (G − C)/(G + C) of the strand read, in windows centred on each base, each (2, n_rows)."""
+    """GC content, and GC skew (G − C)/(G + C) of the strand read, in windows centred on each base, each (2, n_rows).
+
+    NaN where a window holds no known base.
+    """
     gc, skew = (np.zeros((2, workspace.n_rows), np.float32) for _ in range(2))
     half = window // 2
     for s in workspace.segments():
@@ -174,8 +177,9 @@ def gc_and_skew(genomes: Genomes, workspace: Workspace, window: int) -> tuple[ND
         code = np.concatenate([np.full(first - low, 4, np.uint8), code, np.full(high - last, 4, np.uint8)])
         n_known, c, g = (_moving(code, letters, 2 * half + 1) for letters in ((0, 1, 2, 3), (1,), (2,)))
         rows = slice(s.offset, s.offset + s.end - s.start)
-        gc[:, rows] = (c + g) / np.maximum(n_known, 1)
-        skew[0, rows] = (g - c) / np.maximum(c + g, 1)
+        # a long run of N has no composition; 0 would be that of A and T alone
+        gc[:, rows] = np.where(n_known > 0, (c + g) / np.maximum(n_known, 1), np.nan)
+        skew[0, rows] = np.where(n_known > 0, (g - c) / np.maximum(c + g, 1), np.nan)
         # C and G change places on the other strand
         skew[1, rows] = -skew[0, rows]
     return gc, skew

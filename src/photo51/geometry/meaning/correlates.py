@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numba import njit, prange
 from numpy.typing import NDArray
+from scipy import stats
 
 from photo51.geometry.meaning.biology import Quantity
 from photo51.io.contracts.geometry import MEANING
@@ -56,9 +57,10 @@ class Placing(NamedTuple):
 
     @property
     def bins(self) -> NDArray[np.int64]:
-        """(n,) which of `BINS` equal groups along the coordinate each token is in."""
-        # rank by sorting twice; ties in the order of the tokens
-        rank = np.argsort(np.argsort(self.coordinate, kind="stable"), kind="stable")
+        """(n,) which of `BINS` equal groups along the coordinate each token is in; equal places are in one group."""
+        # tokens stand in the order of the genome: ties broken by it would make a constant coordinate a map of the
+        # genome
+        rank = stats.rankdata(self.coordinate, method="min").astype(np.int64) - 1
         return rank * BINS // max(len(rank), 1)
 
 

@@ -227,14 +227,19 @@ def clade_distance(
 
 
 def word_entropy(windows: Sequence[NDArray[np.uint8]], k: int = 3) -> NDArray[np.float64]:
-    """Entropy of the k-mers of sequences, bits, (sequences,)."""
+    """Entropy of the k-mers of sequences, those with other letters than A, C, G, T left out, bits, (sequences,).
+
+    NaN where no k-mer is left: a gap in a scaffold is no simple sequence.
+    """
     out = []
     for ids in windows:
         letters = codes(ids).astype(np.int64)
-        word = np.zeros(len(letters) - k + 1, dtype=np.int64)
-        # base 5, as letters other than A, C, G, T are 4
+        n = max(len(letters) - k + 1, 0)
+        word, known = np.zeros(n, dtype=np.int64), np.ones(n, dtype=bool)
         for i in range(k):
-            word = word * 5 + letters[i : len(letters) - k + 1 + i]
-        share = np.unique(word, return_counts=True)[1] / len(word)
-        out.append(-(share * np.log2(share)).sum())
+            word = word * 4 + letters[i : n + i]
+            # other letters are 4
+            known &= letters[i : n + i] < 4
+        share = np.unique(word[known], return_counts=True)[1] / max(known.sum(), 1)
+        out.append(-(share * np.log2(share)).sum() if known.any() else np.nan)
     return np.array(out)

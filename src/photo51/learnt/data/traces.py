@@ -82,7 +82,9 @@ def shared_spans(
         for start, end, vector in vectors.spans(r.ids) if vectors else ():
             rows.append((i, start, end, vectors.names[vector] if vectors else ""))
             # words inside the span, and the one at its start where the vector is shorter than a word
-            marks.append(h[start : max(start, end - word) + 1])
+            inside = h[start : max(start, end - word) + 1]
+            # 0 is no word, but whatever holds other letters: it would join spans that share nothing
+            marks.append(inside[inside != 0])
     if not rows:
         return SPANS.empty()
     return _clustered(records, rows, marks)

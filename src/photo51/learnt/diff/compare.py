@@ -171,6 +171,8 @@ def _position_table(windows: Windows, laws: dict[Strand, Laws], params: DiffPara
     for strand, law in laws.items():
         kl = np.where(np.arange(windows.length) < params.warmup, -np.inf, law.kl)
         flat = np.argsort(-kl.ravel(), kind="stable")[: params.positions]
+        # few windows have fewer bases behind the warm-up than positions are listed
+        flat = flat[np.isfinite(kl.ravel()[flat])]
         window, column = np.divmod(flat, windows.length)
         start = windows.places["start"].to_numpy()[window]
         # the reverse strand reads from the window's end: column c is base length - 1 - c
