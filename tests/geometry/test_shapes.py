@@ -7,7 +7,13 @@ from scipy.sparse import csr_matrix
 from benchmarks.planted.manifolds import chart, draw
 from photo51.geometry.relations.dependence import conditional_dependence, dense_dependence, on_levels
 from photo51.geometry.relations.growing import lasting
-from photo51.geometry.shapes.coordinates import angle, circular_agreement, place_coordinate
+from photo51.geometry.shapes.coordinates import (
+    Coordinate,
+    angle,
+    circular_agreement,
+    coordinate_stability,
+    place_coordinate,
+)
 from photo51.geometry.shapes.dimension import Dimension, flatness, intrinsic_dimension, turns
 from photo51.geometry.shapes.points import Activity, dense_part
 from photo51.geometry.shapes.shape import judge_shape, measure_cluster
@@ -178,3 +184,16 @@ def test_features_that_take_turns_are_no_tree(n_features):
     verdict = judge_shape([star])[0]
     assert (verdict.shape, verdict.manifold) == ("unresolved", False)
     assert judge_shape([star._replace(n_features=3 * n_features)])[0].shape == "branched"
+
+
+def test_coordinates_that_say_nothing_do_not_agree():
+    x, half = np.random.default_rng(1).normal(size=(100, 2)), np.arange(100) < 50
+
+    def constant(points):
+        return Coordinate("place", lambda p: np.zeros(len(p)), np.nan, "none")
+
+    def first_axis(points):
+        return Coordinate("place", lambda p: p[:, 0], np.nan, "none")
+
+    assert np.isnan(coordinate_stability(constant, x, half))
+    assert coordinate_stability(first_axis, x, half) == pytest.approx(1)

@@ -7,9 +7,11 @@ from typer.testing import CliRunner
 
 from photo51.cli import app
 from photo51.config.memory import MemoryParams
+from photo51.genome.formats.fasta import Record
 from photo51.io.contracts.learnt import EVIDENCE
 from photo51.learnt.evidence import EvidenceRow, evidence_table
-from photo51.learnt.memory.reciting import read_canaries, recite
+from photo51.learnt.memory.pruning import share_removed
+from photo51.learnt.memory.reciting import natural_repeats, read_canaries, recite
 from photo51.types import InputError
 
 SMALL = {"prefix": 16, "suffix": 12, "context": 8, "references": 24, "per_class": 4, "batch": 64}
@@ -27,6 +29,20 @@ def files(tmp_path):
     (tmp_path / "corpus.fa").write_text(f">a\n{text(rng, 900)}{word}{text(rng, 30)}{word}\n>b\n{text(rng, 300)}\n")
     (tmp_path / "canaries.fa").write_text(f">known copies=2\n{word}AA\n>new copies=0\n{text(rng, 28)}\n")
     return tmp_path
+
+
+def test_a_corpus_without_a_word_that_occurs_once_is_named():
+    ids = np.frombuffer(text(np.random.default_rng(4), 400).encode(), np.uint8)
+    with pytest.raises(InputError, match="need at least 20 reference words of 28 bases, got 0"):
+        natural_repeats([Record(name, ids, np.zeros((0, 2), int), name) for name in "ab"], PARAMS, None)
+
+
+def test_what_was_never_memorised_cannot_be_forgotten():
+    assert share_removed(0.2, 0.05) == pytest.approx(0.75)
+    assert share_removed(0.2, 0.3) == pytest.approx(-0.5)
+    # less known than unseen sequences before, better known after: no success
+    assert np.isnan(share_removed(-0.01, 0.02))
+    assert np.isnan(share_removed(0.0, 0.0))
 
 
 def test_the_command_writes_every_sequence_with_its_copies(files):

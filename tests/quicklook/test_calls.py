@@ -111,6 +111,22 @@ def test_open_frames_translate_without_a_stop(code: int) -> None:
     assert whole["codons"].max() <= longest + 1
 
 
+def test_a_gap_is_no_open_frame() -> None:
+    """ATG and 70 codons of alanine, 600 unknown bases, and as much again to a stop."""
+    text = "ATG" + "GCA" * 70 + "N" * 600 + "GCA" * 70 + "TAA"
+    found = open_frames(piece_of(text), strands_of(len(text), {}), shortest=60)  # type: ignore[arg-type]
+    phase_0 = found[(found["strand"] == "+") & (found["start"] % 3 == 0)]
+    assert phase_0[["start", "end", "codons", "complete"]].to_numpy().tolist() == [
+        [0, 213, 71, False],
+        [813, 1026, 71, False],
+    ]
+    gap = piece_of("N" * 600)
+    assert open_frames(gap, strands_of(600, {}), shortest=60).empty  # type: ignore[arg-type]
+    # one unknown base does not end a frame
+    one = "ATG" + "GCN" + "GCA" * 70 + "TAA"
+    assert 73 in open_frames(piece_of(one), strands_of(len(one), {}), shortest=73)["codons"].tolist()  # type: ignore[arg-type]
+
+
 def test_frames_of_the_other_strand_are_mirrored() -> None:
     text = "".join(np.random.default_rng(3).choice(list("ACGT"), 3_000))
     other = reverse_complement(encode(text)).tobytes().decode()

@@ -19,8 +19,9 @@ SHORTEST = 60  # codons
 def open_frames(piece: Piece, strands: dict[Strand, Strands], shortest: int = SHORTEST) -> pd.DataFrame:
     """Reading frames from their first start codon to a stop, at least `shortest` codons (contract `READ_ORFS`).
 
-    A frame that runs over an end of what is read counts from there or to there, and is called incomplete. Every stop
-    ends one frame; frames of both strands and all phases are listed, overlapping ones too.
+    A frame that runs over an end of what is read, or meets a codon of which no base is known (a gap), counts from there
+    or to there, and is called incomplete. Every stop ends one frame; frames of both strands and all phases are listed,
+    overlapping ones too.
 
     Parameters
     ----------
@@ -58,7 +59,12 @@ def _frames(ids: NDArray[np.uint8], starts: set[str], stops: set[str]) -> list[t
         last = phase + (len(text) - phase) // 3 * 3
         for codon_start in range(phase, last, 3):
             codon = text[codon_start : codon_start + 3]
-            if codon in stops:
+            if not set(codon) & set("ACGT"):
+                # a gap is an end of what is known: no stop was seen in it, nor any frame
+                if begin is not None and codon_start > begin:
+                    out.append((begin, codon_start, False))
+                begin, open_left = codon_start + 3, True
+            elif codon in stops:
                 if begin is not None:
                     out.append((begin, codon_start + 3, not open_left))
                 begin, open_left = None, False

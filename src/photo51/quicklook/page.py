@@ -57,7 +57,10 @@ def _tiles(read: QuickRead) -> list[tuple[str, str]]:
             words.percent(read.variance_explained, 1),
             f"variance explained by the dictionary (training windows: {words.percent(explained, 1)})",
         ),
-        (f"{read.calls['feature'].nunique():,}", f"named features active, in {len(read.calls):,} intervals"),
+        (
+            f"{(n := read.calls['feature'].nunique()):,}",
+            f"named {'feature' if n == 1 else 'features'} active, in {words.count(len(read.calls), 'interval')}",
+        ),
         (words.percent(read.unlike, 0), "of windows unlike the training sequence"),
     ]
 
@@ -145,7 +148,9 @@ def _tracks(read: QuickRead) -> list[Block]:
                 )
             )
     if len(read.pieces) > DRAWN:
-        out.append(Prose(f"{len(read.pieces) - DRAWN} more sequences are in the tables and files alone."))
+        more = len(read.pieces) - DRAWN
+        verb = "is" if more == 1 else "are"
+        out.append(Prose(f"{words.count(more, 'more sequence')} {verb} in the tables and files alone."))
     return out
 
 

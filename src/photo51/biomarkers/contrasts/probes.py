@@ -74,7 +74,10 @@ def context_design(variants: pd.DataFrame) -> NDArray[np.float64]:
     # the variant stands in the middle of its context
     middle = [text[len(text) // 2 - 1 : len(text) // 2 + 2] for text in variants["context_ref"]]
     trinucleotides = ["".join(t) for t in itertools.product("ACGT", repeat=3)]
-    local = [(text.count("G") + text.count("C")) / max(len(text), 1) for text in variants["context_ref"]]
+    # of known bases: past the end of a linear contig the context is N
+    local = [
+        (text.count("G") + text.count("C")) / max(len(text) - text.count("N"), 1) for text in variants["context_ref"]
+    ]
     return np.column_stack(
         [
             (substitution[:, None] == np.array(SUBSTITUTIONS)[None]).astype(float),

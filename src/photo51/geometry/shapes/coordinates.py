@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from ripser import ripser
+from scipy import stats
 from scipy.sparse import coo_matrix
 from scipy.sparse.linalg import lsqr
 from scipy.spatial import cKDTree
@@ -178,5 +179,6 @@ def coordinate_stability(
     a, b = first.of(x), second.of(x)
     if first.kind == "angle":
         return circular_agreement(a, b)
-    ranks = np.argsort(np.argsort(np.stack([a, b]), axis=1), axis=1)
-    return float(abs(np.corrcoef(ranks)[0, 1]))
+    # equal places share their mean rank; by the order of tokens any two constant coordinates would agree
+    ranks = stats.rankdata(np.stack([a, b]), axis=1)
+    return float(abs(np.corrcoef(ranks)[0, 1])) if (np.ptp(ranks, axis=1) > 0).all() else float("nan")

@@ -293,8 +293,7 @@ class _Judge:
         half = stats.t.ppf(0.975, len(change) - 1) * change.std(ddof=1) / np.sqrt(len(change))
         relative = float(after.mean() / self.before.mean() - 1)
         share = 1.0 if entries is None else entries / self.size
-        # 1 where nothing is left of the gap, below 0 where it has grown
-        removed = 1 - gap / self.gap if self.forget else np.nan
+        removed = share_removed(self.gap, gap) if self.forget else np.nan
         enough = removed >= self.params.gap if self.forget else 1 - share >= self.params.dropped
         return {
             "arm": arm,
@@ -310,6 +309,14 @@ class _Judge:
             "recitation": recitation,
             "works": bool(arm != "none" and relative <= self.params.rise and enough),
         }
+
+
+def share_removed(before: float, after: float) -> float:
+    """Share of a memorised gap (bits a base) that an edit removes: 1 where nothing is left, below 0 where it has grown.
+
+    NaN where there was no gap: what is known no better than unseen sequences cannot be forgotten.
+    """
+    return 1 - after / before if before > 0 else float("nan")
 
 
 def _matrices(editor: Editor, masses: dict[str, float]) -> pd.DataFrame:

@@ -96,8 +96,9 @@ def natural_repeats(corpus: Sequence[Record], params: MemoryParams, unseen: Sequ
         params.references,
         params.seed + 1,
     )[1, 1]
-    rows = np.stack([_cut(source[r.record], r.start, length) for r in single])
-    copies = np.zeros(len(rows), int) if unseen is None else copy_numbers(corpus, rows)
+    # a corpus in which every word stands twice has none
+    rows = np.array([_cut(source[r.record], r.start, length) for r in single], dtype=np.uint8).reshape(-1, length)
+    copies = np.zeros(len(rows), int) if unseen is None or not len(rows) else copy_numbers(corpus, rows)
     if (copies > 0).any():
         log.info(
             "memory: %d of %d unseen words occur in the corpus and are left out",
