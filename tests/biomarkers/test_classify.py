@@ -147,3 +147,12 @@ def test_a_column_that_follows_a_frequency_is_refused_by_any_name():
     refuse_frequency(variants, ["other", "gc"], labels, "raw")
     with pytest.raises(InputError, match="'smart', which follows 'gnomad_af'"):
         refuse_frequency(variants, ["other", "smart"], labels, "raw")
+
+
+def test_controls_of_one_gene_are_refused_by_name():
+    """Once that gene is held out there is no control to learn from."""
+    comparison = comparison_of(planted(0, n=600, n_genes=6))
+    names, size = np.unique(comparison.genes, return_counts=True)
+    labels = (comparison.genes != names[size.argmax()]).astype(np.int64)
+    with pytest.raises(InputError, match="controls in 2 and 3 genes in all, got 5, 1 and 6"):
+        classify(comparison._replace(labels=labels), PARAMS)

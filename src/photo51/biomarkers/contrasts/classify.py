@@ -100,9 +100,11 @@ def too_small(comparison: Comparison, params: BiomarkersParams) -> str:
     cases, controls = int(comparison.labels.sum()), int((1 - comparison.labels).sum())
     if min(cases, controls) < params.min_class:
         return f"need {params.min_class} cases and controls, got {cases} and {controls}"
-    with_case = len(np.unique(comparison.genes[comparison.labels == 1]))
-    if with_case < 2 or len(np.unique(comparison.genes)) < 3:
-        return f"need cases in 2 genes and 3 genes in all, got {with_case} and {len(np.unique(comparison.genes))}"
+    # with a class in one gene alone, nothing could be learnt of it once that gene is held out
+    with_control, with_case = (len(np.unique(comparison.genes[comparison.labels == label])) for label in (0, 1))
+    genes = len(np.unique(comparison.genes))
+    if min(with_case, with_control) < 2 or genes < 3:
+        return f"need cases in 2 genes, controls in 2 and 3 genes in all, got {with_case}, {with_control} and {genes}"
     return ""
 
 
