@@ -197,3 +197,15 @@ def test_coordinates_that_say_nothing_do_not_agree():
 
     assert np.isnan(coordinate_stability(constant, x, half))
     assert coordinate_stability(first_axis, x, half) == pytest.approx(1)
+
+
+def test_tokens_of_one_place_are_no_turn():
+    """A straight line and a circle, on which two fifths of the tokens stand at one point."""
+    t = np.concatenate([np.linspace(0, 1, 600), np.full(400, 0.5)])
+    line = np.column_stack([t, np.zeros(1000)])
+    assert turns(line, t, closed=False) == pytest.approx(0, abs=1e-6)
+    circle = np.column_stack([np.cos(2 * np.pi * t), np.sin(2 * np.pi * t)])
+    assert turns(circle, t, closed=True) == pytest.approx(1, abs=0.05)
+    # equal points at places that differ
+    crowded = np.where(np.abs(t - 0.5) < 0.2, 0.5, t)
+    assert turns(np.column_stack([crowded, 0 * t]), t, closed=False) == pytest.approx(0, abs=1e-6)

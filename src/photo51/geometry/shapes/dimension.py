@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 from scipy.sparse.csgraph import dijkstra
 from scipy.spatial.distance import cdist
 from sklearn.linear_model import Ridge
@@ -120,9 +121,9 @@ def turns(x: NDArray[np.float64], t: NDArray[np.float64], *, closed: bool, n_bin
     t
         (n,) coordinate: angle or place.
     """
-    # rank of each token: bins of equal numbers, not of equal width
-    order = np.argsort(np.argsort(t, kind="stable"), kind="stable")
-    bin_of = order * n_bins // max(len(t), 1)
+    # rank of each token: bins of equal numbers, not of equal width; tokens of one place are in one bin
+    rank = stats.rankdata(t, method="min").astype(np.int64) - 1
+    bin_of = rank * n_bins // max(len(t), 1)
     curve = np.stack([x[bin_of == b].mean(0) for b in np.unique(bin_of)]) if len(t) >= n_bins else np.zeros((0, 1))
     if len(curve) < 4:
         return float("nan")
@@ -130,7 +131,10 @@ def turns(x: NDArray[np.float64], t: NDArray[np.float64], *, closed: bool, n_bin
         # two points: the closing step and the turn into the first one
         curve = np.concatenate([curve, curve[:2]])
     step = np.diff(curve, axis=0)
-    step /= np.maximum(np.linalg.norm(step, axis=1, keepdims=True), 1e-12)
+    length = np.linalg.norm(step, axis=1, keepdims=True)
+    # a step of no length has no direction, and would count as a quarter turn on either side
+    moved = length[:, 0] > 1e-9 * length.max()
+    step = step[moved] / length[moved]
     # unit steps: their product is the cosine of the turn, which rounding may lift above 1
     bend = np.arccos(np.clip((step[1:] * step[:-1]).sum(1), -1, 1))
     return float(bend.sum() / (2 * np.pi))
