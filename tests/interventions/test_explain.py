@@ -6,6 +6,7 @@ import torch
 from matplotlib.figure import Figure
 
 from photo51.config.interventions import AttributionParams
+from photo51.genome.alphabet import decode
 from photo51.interventions.attribution.explain import explain_region, explain_variant
 from photo51.interventions.attribution.mutagenesis import next_base_readout, saturate, window_likelihood
 from photo51.interventions.attribution.targets import Likelihood, NextBaseTarget
@@ -222,3 +223,17 @@ def test_more_than_one_base_has_no_direct_paths(instrument, genome):
     explained = explain_region(instrument, genome, "g", Interval("c", 100, 103), PARAMS)
     assert explained.influence.empty
     assert "direct" not in explained.summary()
+
+
+@pytest.mark.parametrize("strand", ["+", "-"])
+@pytest.mark.parametrize("change", [("", "GTA"), ("ACG", ""), ("", "")])
+def test_contributions_base_by_base_add_up_to_what_is_explained(instrument, genome, strand, change):
+    """Inserted bases share the position of the base before them, and count once each."""
+    gone, new = change
+    start = decode(genome.sequence("g", "c", 100, 101))
+    ref, alt = start + (decode(genome.sequence("g", "c", 101, 101 + len(gone))) if gone else ""), start + new
+    if ref == alt:
+        alt = "A" if ref != "A" else "C"
+    found = explain_variant(instrument, genome, "g", Variant("c", 100, ref, alt), PARAMS, strand=strand)
+    explained = sum(a.explained for a in found.attributions)
+    assert found.read["contribution"].sum() == pytest.approx(explained, abs=1e-3)

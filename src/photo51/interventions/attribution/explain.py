@@ -442,13 +442,19 @@ def _table(instrument: Instrument, attribution: Attribution, read: ExplainedRead
 def _by_base(attributions: list[Attribution], reads: list[ExplainedRead]) -> pd.DataFrame:
     """All contributions of each base read, in reading order of the last term's sequence."""
     longest = max(zip(attributions, reads, strict=False), key=lambda pair: len(pair[0].error))[1]
-    table = pd.DataFrame({"position": longest.position, "base": [chr(b) for b in longest.ids]})
-    table["contribution"] = 0.0
+    contribution = np.zeros(len(longest.ids))
+    # inserted bases have the position of the base before them, which comes first
+    first_row = pd.Series(np.arange(len(longest.ids)), index=longest.position)
+    first_row = first_row[~first_row.index.duplicated()]
     for a, read in zip(attributions, reads, strict=False):
-        n = len(a.error)
-        by_position = pd.Series((a.features.sum(1) + a.error).double().cpu().numpy(), index=read.position[:n])
-        # several inserted bases share a position: their contributions are summed there
-        by_position = by_position.groupby(level=0).sum()
-        # bases outside a term's own read get 0
-        table["contribution"] += by_position.reindex(table["position"]).fillna(0.0).to_numpy()
-    return table
+        values = (a.features.sum(1) + a.error).double().cpu().numpy()
+        if read is longest:
+            contribution[: len(values)] += values
+            continue
+        # of another read a position's contributions stand at one row, else they would count once for each inserted base
+        rows = first_row.reindex(read.position[: len(values)]).to_numpy()
+        shared = np.isfinite(rows)
+        np.add.at(contribution, rows[shared].astype(np.int64), values[shared])
+    return pd.DataFrame(
+        {"position": longest.position, "base": [chr(b) for b in longest.ids], "contribution": contribution}
+    )
