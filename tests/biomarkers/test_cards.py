@@ -169,6 +169,11 @@ def test_files_cite_every_number_and_a_changed_table_is_found_out(world, made, t
     with pytest.raises(InputError, match="SHA-256"):
         verify_card(paths[1], tmp_path / "variants.parquet")
     assert ":" not in file_name("chr:12:A>G")
+    assert "/" not in file_name("contig/1:12:A>G")
+    # two deletions of 400 bases that differ at their end
+    long = [f"chr:12:{'A' * 400}{end}>A" for end in "CG"]
+    assert len({file_name(name) for name in long}) == 2
+    assert all(len(f"{file_name(name)}.json") < 255 for name in long)
 
 
 def test_the_likeliest_cases_come_first(world):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,7 @@ SHOWN = (
 )
 OF_FEATURE = ("feature", "orientation", "delta", "weight", "contribution", "name", "locus")
 JUDGED = "classifiers.parquet"
+LONGEST_NAME = 120  # letters; file systems take 255 bytes, suffix included
 OF_PROBE = ("method", "auroc_within", "within_lo", "within_hi")
 OF_NEIGHBOUR = ("neighbour", "gene", "consequence", "similarity")
 OF_VARIANT = (
@@ -98,8 +101,14 @@ def judged_scores(folder: Path, method: str) -> pd.DataFrame:
 
 
 def file_name(variant: str) -> str:
-    """A variant's name as a file name: no colon, no `>`."""
-    return variant.replace(":", "_").replace(">", "_to_")
+    """A variant's name as a file name: no colon, `>` or slash.
+
+    Names that are too long for a file system, as of a deletion of 500 bases, are cut and end in a hash of the whole.
+    """
+    name = re.sub(r"[/\\\s]", "_", variant.replace(":", "_").replace(">", "_to_"))
+    if len(name) <= LONGEST_NAME:
+        return name
+    return f"{name[: LONGEST_NAME - 13]}_{hashlib.sha256(variant.encode()).hexdigest()[:12]}"
 
 
 def _card(cards: Cards, i: int, variants: pd.DataFrame, variants_name: str, sources: dict[str, str]) -> dict[str, Any]:
