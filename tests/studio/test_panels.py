@@ -69,12 +69,12 @@ def test_direct_paths_are_those_of_explain_in_the_coordinates_of_the_reading(pag
 
     told = locus(page)
     for strand in "+-":
-        _, reasons, _ = events(page.post("api/why", {"reading": told["key"], "at": 100, "strand": strand}))
+        _, _, last = events(page.post("api/why", {"reading": told["key"], "at": 100, "strand": strand}))
         place = Interval("chromosome", 3_100, 3_101, strand)
         own = photo51.api.workbench.explain_place(
             bench.instrument, bench.run.genomes, "ring", place, AttributionParams(**QUICK)
         )
-        direct = reasons["direct"]
+        direct = last["direct"]
         assert direct["at"] == (list(range(4, 100)) if strand == "+" else list(range(196, 100, -1)))
         for block in direct["blocks"]:
             mine = own.influence[own.influence["block"] == block["block"]]

@@ -22,7 +22,13 @@ from photo51.api.writing import Writing
 from photo51.config.interventions import AttributionParams, UnitParams
 from photo51.effects.notation import GenomeVariant, read_variant
 from photo51.genome.alphabet import decode, encode, reverse_complement
-from photo51.interventions.attribution.explain import Bases, Explained, explain_place, map_of_region
+from photo51.interventions.attribution.explain import (
+    Bases,
+    Explained,
+    explain_place,
+    influence_on_region,
+    map_of_region,
+)
 from photo51.interventions.edits.dictionary import units_of_table
 from photo51.interventions.opening import Opened, genome_of, open_loaded
 from photo51.model.families.adapters import DnaModel, ModelReading, load_model
@@ -288,7 +294,8 @@ class Workbench(Writing):
         strand
             Direction of reading.
         changes
-            Whether the map of saturation mutagenesis is made too; `changes` makes it alone.
+            Whether the map of saturation mutagenesis and the direct paths are made too; `changes` and `influence` make
+            them alone.
 
         Raises
         ------
@@ -315,6 +322,30 @@ class Workbench(Writing):
         """
         bases, genome, spot = self._spot(what, offset, strand)
         return map_of_region(self.instrument, bases, genome, spot, params or AttributionParams(), base=base)
+
+    def influence(
+        self,
+        what: str | NDArray[np.uint8] | Place,
+        offset: int,
+        *,
+        base: str | None = None,
+        strand: Strand = "+",
+        params: AttributionParams | None = None,
+    ) -> tuple[pd.DataFrame, dict[str, object]]:
+        """What each block's mixing carries from each earlier base straight to the score of a base, against the mean of
+        the others, exactly: the direct paths of `why` (contract `INFLUENCE`), and their totals (nats).
+
+        Parameters and errors are those of `why`.
+
+        Examples
+        --------
+        >>> bench = photo51.workbench(RUN)
+        >>> paths, totals = bench.influence("ATGGCGAAAGGTTAA", 12)
+        >>> bool(paths["position"].max() == 11)
+        True
+        """
+        bases, genome, spot = self._spot(what, offset, strand)
+        return influence_on_region(self.instrument, bases, genome, spot, params or AttributionParams(), base=base)
 
     def _spot(self, what: str | NDArray[np.uint8] | Place, offset: int, strand: Strand) -> tuple[Bases, str, Interval]:
         """Where bases come from, of which genome, and the one base that is asked about."""

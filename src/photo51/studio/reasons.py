@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from photo51.config.interventions import AttributionParams
@@ -54,6 +55,7 @@ def why(desk: Desk, tab: Tab, request: asked.WhyAsked) -> Iterator[dict[str, Any
     explained = bench.why(subject, index, base=request.base, strand=strand, params=params, changes=False)
     yield {**_explained(desk, explained, reading, spot), "base": request.base}
     changed = bench.changes(subject, index, base=request.base, strand=strand, params=params)
+    influence, totals = bench.influence(subject, index, base=request.base, strand=strand, params=params)
     number = f"{request.at + 1:,}"
     title = f"Why base {number} ({letter}), read {'forward' if strand == '+' else 'in reverse'}"
     base = f", base={request.base!r}" if request.base else ""
@@ -81,9 +83,13 @@ def why(desk: Desk, tab: Tab, request: asked.WhyAsked) -> Iterator[dict[str, Any
             "base": request.base,
         },
     )
-    effects = changed.assign(position=changed["position"] - (spot.start if spot is not None else 0))
+    first = spot.start if spot is not None else 0
+    effects = changed.assign(position=changed["position"] - first)
+    # the last base read is the one that is explained
+    before = explained.read["position"].to_numpy()[:-1]
     yield {
         "mutagenesis": rows(effects[["position", "ref", "alt", "effect"]]),
+        "direct": _direct_paths(influence, totals, before, first),
         "line": line.number,
         "done": True,
     }
@@ -159,16 +165,18 @@ def _explained(desk: Desk, explained: Explained, reading: Read, spot: Place | No
         "outside": before,
         "features": features,
         "summary": explained.summary(),
-        "direct": _direct_paths(explained, offset),
     }
 
 
-def _direct_paths(explained: Explained, offset: int) -> dict[str, Any]:
-    """What each block carries straight from the nearest bases, in reading order, and from all before them (nats)."""
-    read = explained.read["position"].to_numpy()[:-1]  # the last base is the one that is explained
+def _direct_paths(
+    influence: pd.DataFrame, totals: dict[str, object], read: NDArray[np.int64], offset: int
+) -> dict[str, Any]:
+    """What each block carries straight from the nearest of the bases read, in reading order, and from all before them
+    (nats).
+    """
     near = read[-NEAR:]
     blocks = []
-    for (block, mixing), part in explained.influence.groupby(["block", "mixing"], sort=True):
+    for (block, mixing), part in influence.groupby(["block", "mixing"], sort=True):
         by_position = part.groupby("position")["contribution"].sum()
         values = by_position.reindex(near).fillna(0.0).to_numpy()
         total = float(part["contribution"].sum())
@@ -181,4 +189,4 @@ def _direct_paths(explained: Explained, offset: int) -> dict[str, Any]:
                 "further": total - float(values.sum()),
             }
         )
-    return {"at": [int(p) - offset for p in near], "blocks": blocks, **explained.direct}
+    return {"at": [int(p) - offset for p in near], "blocks": blocks, **totals}

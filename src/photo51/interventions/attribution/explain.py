@@ -158,7 +158,7 @@ def explain_region(
     base
         Where given, the score of this base at the region's first place, read in its direction, is explained instead.
     changes
-        Whether the map of saturation mutagenesis is made too; without it the map has no row.
+        Whether the map of saturation mutagenesis and the direct paths are made too; without it they have no row.
 
     Raises
     ------
@@ -170,7 +170,8 @@ def explain_region(
     effects = mutagenesis.no_changes()
     if changes:
         effects = _effects(instrument, question.read.ids, question.window, question.readout, params)
-    return _explained(instrument, terms, [question.read], effects, params, question.compared)
+    compared = question.compared if changes else None
+    return _explained(instrument, terms, [question.read], effects, params, compared)
 
 
 def map_of_region(
@@ -192,6 +193,26 @@ def map_of_region(
     question = _question(instrument, bases, genome, region, params, base)
     effects = _effects(instrument, question.read.ids, question.window, question.readout, params)
     return mutagenesis.placed(effects, region.chrom, question.read.position)
+
+
+def influence_on_region(
+    instrument: Instrument,
+    bases: Bases,
+    genome: str,
+    region: Interval,
+    params: AttributionParams,
+    *,
+    base: str | None = None,
+) -> tuple[pd.DataFrame, dict[str, object]]:
+    """The direct paths of `explain_region` alone (contract `INFLUENCE`) and their totals (nats).
+
+    Raises
+    ------
+    InputError
+        As `explain_region` does.
+    """
+    question = _question(instrument, bases, genome, region, params, base)
+    return _direct(instrument, question.read, question.compared)
 
 
 class _Compared(NamedTuple):

@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 
 from photo51.io.contracts.interventions import INFLUENCE
-from photo51.model.sites import Sites
 from photo51.model.stripedhyena.influence import DirectInfluence, direct_influence
 from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
 from photo51.model.tokenizer import BASE_IDS, BASES
@@ -99,15 +98,13 @@ def score_influence(
         (4,) over the scores of A, C, G, T.
     """
     ids = torch.from_numpy(np.array(before, dtype=np.int64)).to(model.embedding_layer.weight.device)
-    last = f"block.{len(model.blocks) - 1}.out"
-    sites = Sites([last])
-    with torch.no_grad():
-        model.hidden(ids[None], sites=sites)
-        stream = sites[last][0, -1].double()
-        rows = model.embedding_layer.weight[torch.from_numpy(BASE_IDS.astype(np.int64)).to(ids.device)].double()
-        letters = torch.from_numpy(weights).to(rows.device) @ rows
+    rows = model.embedding_layer.weight.detach()[torch.from_numpy(BASE_IDS.astype(np.int64)).to(ids.device)].double()
+    letters = torch.from_numpy(weights).to(rows.device) @ rows
+
+    def direction(stream: torch.Tensor) -> torch.Tensor:
         # as RMSNorm does it: eps stands outside the root
         divisor = torch.linalg.vector_norm(stream) * len(stream) ** -0.5 + model.norm.eps
-        direction = letters * model.norm.scale.double() / divisor
+        return letters * model.norm.scale.detach().double() / divisor
+
     kinds = tuple(MIXING[kind] for kind in model.config.block_kinds)
     return ScoreInfluence(kinds, direct_influence(model, ids, direction))

@@ -8,6 +8,7 @@ the direction reads there. Only direct paths are in it: what a later block makes
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from photo51.model.sites import Sites
-from photo51.model.stripedhyena.convolution import fir
+from photo51.model.stripedhyena.convolution import fir, modal_filter
 from photo51.model.stripedhyena.layers import HyenaMixer
 from photo51.model.stripedhyena.modeling import StripedHyenaBlock, StripedHyenaForCausalLM
 
@@ -49,7 +50,9 @@ class DirectInfluence(NamedTuple):
         return float(self.mixed.sum() + self.biases.sum() + self.fed.sum()) + self.embedding
 
 
-def direct_influence(model: StripedHyenaForCausalLM, ids: Tensor, direction: Tensor) -> DirectInfluence:
+def direct_influence(
+    model: StripedHyenaForCausalLM, ids: Tensor, direction: Callable[[Tensor], Tensor]
+) -> DirectInfluence:
     """Share out what a direction reads of the residual stream at the last base of a sequence.
 
     Parameters
@@ -57,20 +60,22 @@ def direct_influence(model: StripedHyenaForCausalLM, ids: Tensor, direction: Ten
     ids
         (length,) token ids, from the first base that the model reads to the one whose stream is read.
     direction
-        (d_model,) of the residual stream after the last block.
+        From the residual stream there after the last block, (d_model,) float64, to a direction of it, the same shape.
     """
     blocks = [cast("StripedHyenaBlock", block) for block in model.blocks]
     inputs = [f"block.{i}.pre_mixer" for i in range(len(blocks))]
     outputs = [f"block.{i}.mlp_out" for i in range(len(blocks))]
-    sites = Sites(["embed", *inputs, *outputs])
+    last = f"block.{len(blocks) - 1}.out"
+    sites = Sites(["embed", *inputs, *outputs, last], stop=True)
     with torch.no_grad():
         model.hidden(ids[None], sites=sites)
-        along = direction.double()
+        along = direction(sites[last][0, -1].double())
         mixed, biases = [], []
         for name, block in zip(inputs, blocks, strict=True):
             terms = _attended if block.kind == "attn" else _convolved
-            from_bases, bias = terms(block, sites[name].double(), along)
-            mixed.append(from_bases)
+            from_bases, bias = terms(block, sites[name], along)
+            # bases that the mixer does not reach
+            mixed.append(F.pad(from_bases, (len(ids) - len(from_bases), 0)))
             biases.append(bias)
         fed = [float(sites[name][0, -1].double() @ along) for name in outputs]
         embedding = float(sites["embed"][0, -1].double() @ along)
@@ -78,16 +83,19 @@ def direct_influence(model: StripedHyenaForCausalLM, ids: Tensor, direction: Ten
 
 
 def _convolved(block: StripedHyenaBlock, u: Tensor, along: Tensor) -> tuple[Tensor, float]:
-    """Terms of a Hyena mixer: from normed tokens (1, length, d_model) to (length,) and its bias along a direction."""
+    """Terms of a Hyena mixer: from normed tokens (1, length, d_model) to those of the last bases, as far as its filter
+    reaches, and its bias along a direction.
+    """
     mixer = block.hyena
-    weight, bias, taps, taps_bias = (None if p is None else p.double() for p in mixer.split_projection())
-    assert weight is not None
-    assert taps is not None
-    z, _ = fir(F.linear(u, weight, bias), taps, taps_bias, None)
-    x2, x1, v = z[0].chunk(3, dim=-1)
+    weight, bias, taps, taps_bias = mixer.split_projection()
+    reach = mixer.channel_taps().shape[1] if mixer.kind in {"hcs", "hcm"} else u.shape[1]
+    # two more, which the three-tap filter of the first base hears; where they are cut off there are none
+    seen = u[:, -(reach + 2) :]
+    z, _ = fir(F.linear(seen, weight, bias), taps, taps_bias, None)
+    x2, x1, v = z[0, -reach:].double().chunk(3, dim=-1)
     gated = x1 * v
-    # row s: the filter at lag (length − 1) − s, so that the last row meets the base itself
-    filters = _impulse_response(mixer, len(gated)).flip(-1).T
+    # row s: the filter at lag (rows − 1) − s, so that the last row meets the base itself
+    filters = _impulse_response(mixer, len(gated)).flip(0)
     out = mixer.out_filter_dense
     # what one unit of a channel, gated at the last base, adds along the direction
     reading = x2[-1] * (out.weight.double().T @ along)
@@ -95,34 +103,29 @@ def _convolved(block: StripedHyenaBlock, u: Tensor, along: Tensor) -> tuple[Tens
 
 
 def _impulse_response(mixer: HyenaMixer, length: int) -> Tensor:
-    """The mixer's filter, its skip included, (channels, lags 0 to length − 1), float64."""
+    """The mixer's filter, its skip included, (lags 0 to length − 1, channels), float64."""
     if mixer.kind in {"hcs", "hcm"}:
-        taps = mixer.channel_taps().double().flip(-1)[:, :length]  # the last tap meets the current base: lag 0
-        response = F.pad(taps, (0, length - taps.shape[1]))
+        response = mixer.channel_taps().flip(-1)[:, :length].T  # the last tap meets the current base: lag 0
     else:
         log_poles, residues = mixer.modes()
-        complex_or_real = torch.complex128 if residues.is_complex() else torch.float64
-        lags = torch.arange(length, dtype=torch.float64, device=residues.device)
-        powers = torch.exp(log_poles.to(complex_or_real)[..., None] * lags)
-        response = (residues.to(complex_or_real)[..., None] * powers).sum(1).real
+        impulse = torch.zeros(1, length, len(residues), device=residues.device)
+        impulse[:, 0] = 1.0
+        response = modal_filter(impulse, log_poles, residues, None)[0][0]
+    response = response.double()
     if mixer.kind != "hcs":
-        response = response.clone()
-        response[:, 0] += mixer.filter.D.double()
+        response[0] += mixer.filter.D.double()
     return response
 
 
 def _attended(block: StripedHyenaBlock, u: Tensor, along: Tensor) -> tuple[Tensor, float]:
-    """The same of an attention mixer."""
+    """The same of an attention mixer, which reaches as far as its window."""
     attention = block.inner_mha_cls
-    wide = attention.Wqkv
-    qkv = F.linear(u, wide.weight.double(), None if wide.bias is None else wide.bias.double())
+    first = 0 if attention.window is None else max(0, u.shape[1] - attention.window)
+    qkv = attention.Wqkv(u[:, first:]).double()
     # (q | k | v, batch, heads, length, head size)
     q, k, v = qkv.unflatten(-1, (3, attention.n_heads, -1)).permute(2, 0, 3, 1, 4)
-    length = u.shape[1]
-    query = attention.rotary_emb(q[:, :, -1:], length - 1)[0, :, 0]
-    scores = torch.einsum("hd,hsd->hs", query, attention.rotary_emb(k, 0)[0]) * query.shape[-1] ** -0.5
-    if attention.window is not None:
-        scores[:, : max(0, length - attention.window)] = -torch.inf  # keys the last query no longer sees
+    query = attention.rotary_emb(q[:, :, -1:], u.shape[1] - 1)[0, :, 0]
+    scores = torch.einsum("hd,hsd->hs", query, attention.rotary_emb(k, first)[0]) * query.shape[-1] ** -0.5
     out = attention.out_proj
     # (heads, head size): what one unit of a head's value adds along the direction
     reading = (out.weight.double().T @ along).view(attention.n_heads, -1)

@@ -20,7 +20,7 @@ export class Why {
     st.inspector.open(host);
     const began = performance.now();
     await st.during(host, async () => {
-      for await (const e of stream("why", { reading: r.key, at: i, strand, base })) e.done ? this.changes(host, r, e, view, strand) : e.values ? this.reasons(host, r, e, began) : this.preferred(host, e, r, base);
+      for await (const e of stream("why", { reading: r.key, at: i, strand, base })) e.done ? this.changes(host, r, e, view, strand, base) : e.values ? this.reasons(host, r, e, began) : this.preferred(host, e, r, base);
     }, "asking why");
     st.whyTook = performance.now() - began;
   }
@@ -40,13 +40,13 @@ export class Why {
     host.append(h("h3", {}, "Features that contributed most"), h("table", { class: "list" }, h("thead", {}, h("tr", {}, ["Feature", "", "Nats", "Most at"].map(t => h("th", { scope: "col" }, t)))), h("tbody", {}, e.features.slice(0, 10).map(f => h("tr", {},
       h("td", {}, h("button", { type: "button", class: "link", onclick: () => st.inspector.feature(f.feature) }, `f${f.feature}`), ` ${st.name(f.feature)} `), h("td", {}, diverging(f.contribution / most)), h("td", {}, digits(f.contribution, 2)),
       h("td", {}, f.at >= 0 && f.at < r.bases.length ? h("button", { type: "button", class: "link", onclick: () => { view.centre(f.at); } }, number(view.coordinate(f.at))) : "before"))))), h("p", { class: "small" }, "blue raises, orange lowers"));
-    if (e.direct.blocks.length) {
-      host.append(h("h3", {}, "Straight from base to base"), paths(e.direct, view), h("p", { class: "small" }, `Exact: what each block\u2019s mixing carries from each base straight to the score of ${e.base || letterAt(r, view.caret, view.strand)} against the mean of the others, ${digits(e.direct.score_nats, 2)} nats (blue raises, orange lowers; a base is heard with the two before it). The other ${digits(e.direct.embedding_nats + e.direct.mlp_nats + e.direct.bias_nats, 2)} nats are added at the last base by its embedding, the MLPs there and biases. What one block makes of another\u2019s signal is in the contributions above, not here.`));
-      host.querySelector(".paths .heat").scrollLeft = 1e4;
-    }
     host.append(h("div", { class: "row", style: { marginTop: ".6rem" } }, h("button", { type: "button", onclick: () => { view.toLetters(); } }, "Look at letters"), h("button", { type: "button", onclick: () => { view.explain(null); } }, "Hide the track")));
   }
-  changes(host, r, e, view, strand) {
+  changes(host, r, e, view, strand, base) {
+    if (e.direct.blocks.length) {
+      host.append(h("h3", {}, "Straight from base to base"), paths(e.direct, view), h("p", { class: "small" }, `Exact: what each block\u2019s mixing carries from each base straight to the score of ${base || letterAt(r, view.caret, view.strand)} against the mean of the others, ${digits(e.direct.score_nats, 2)} nats (blue raises, orange lowers; a base is heard with the two before it). The other ${digits(e.direct.embedding_nats + e.direct.mlp_nats + e.direct.bias_nats, 2)} nats are added at the last base by its embedding, the MLPs there and biases. What one block makes of another\u2019s signal is in the contributions above, not here.`));
+      host.querySelector(".paths .heat").scrollLeft = 1e4;
+    }
     if (e.mutagenesis.length) host.append(h("h3", {}, "Every substitution around it"), heat(e.mutagenesis, r, view, strand), h("p", { class: "small" }, "Saturation mutagenesis: what the model\u2019s number for this base would become with another nucleotide before it (nats; blue up, orange down; dots are the reference nucleotides)."));
     if (e.mutagenesis.length) host.querySelector(".heat").scrollLeft = 1e4; // the nearest bases come last
     host.dataset.done = "1";
