@@ -279,6 +279,10 @@ def test_manifests_and_references_that_cannot_be_read(tmp_path):
     path.write_text("record\nb\n")
     with pytest.raises(InputError, match="need columns record and weight"):
         manifest_weights(path, ["b"])
+    path.write_text("record\tweight\na\t0\nb\t0\n")
+    with pytest.raises(InputError, match="a weight above 0, got none"):
+        manifest_weights(path, ["a", "b"])
+    assert manifest_weights(path, ["a", "b", "c"]) == {"a": 0.0, "b": 0.0}
 
 
 def test_a_baseline_that_wins_is_recommended():

@@ -46,7 +46,8 @@ def manifest_weights(path: Path, names: Sequence[str]) -> dict[str, float]:
     Raises
     ------
     InputError
-        For an absent file or column, a record that the corpus lacks, a weight that is negative or no number.
+        For an absent file or column, a record that the corpus lacks, a weight that is negative or no number, and for
+        weights that leave nothing of the corpus.
     """
     if not path.is_file():
         raise InputError(f"{path}: need records.tsv of an earlier call, got no such file")
@@ -59,7 +60,11 @@ def manifest_weights(path: Path, names: Sequence[str]) -> dict[str, float]:
     if (bad := ~(weight >= 0)).any():
         line = int(np.flatnonzero(bad)[0])
         raise InputError(f"{path}, line {line + 2}: need a weight of 0 or more, got {table['weight'].iloc[line]!r}")
-    return dict(zip(table["record"], weight.astype(float), strict=True))
+    weight_of = dict(zip(table["record"], weight.astype(float), strict=True))
+    # a record that the manifest does not name keeps its full weight
+    if not any(weight_of.get(name, 1.0) > 0 for name in names):
+        raise InputError(f"{path}: need at least one record of the corpus with a weight above 0, got none")
+    return weight_of
 
 
 def dictionary_for(
