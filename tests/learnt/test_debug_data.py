@@ -24,7 +24,7 @@ from photo51.learnt.data.disparity import (
     without,
     word_entropy,
 )
-from photo51.learnt.data.proposals import halves_differ, recommendation
+from photo51.learnt.data.proposals import foreign_by_chance, halves_differ, recommendation
 from photo51.learnt.data.record_reading import reference_records, undrawn_windows
 from photo51.learnt.data.traces import Vectors, covered_share, repeated_words, shared_spans
 from photo51.types import InputError
@@ -154,6 +154,14 @@ def test_a_feature_of_many_records_that_the_reference_lacks_names_none_of_them()
     values[:200, 0] = 0
     values[200:, 0] = rng.random(200) < 0.3
     assert distances(values, np.arange(400) < 200)[200:].max() < 8  # `outlying` by default
+
+
+def test_how_many_are_foreign_by_chance_is_what_records_of_one_kind_give():
+    read = pd.DataFrame({"d_features": np.r_[np.zeros(598), np.nan]})  # the last record could not be read
+    assert foreign_by_chance(read, 200) == pytest.approx(11.84, abs=0.005)  # 2 * 598 / 101
+    rng = np.random.default_rng(7)
+    beyond = [(d[100:] > d[:100].max(axis=0)).any(axis=1).sum() for d in rng.gamma(0.3, size=(400, 698, 2))]
+    assert 0.85 * 11.84 < np.mean(beyond) < 1.05 * 11.84
 
 
 def test_a_reference_that_is_all_the_same_is_no_distance_of_its_own():

@@ -22,13 +22,7 @@ from photo51.api.writing import Writing
 from photo51.config.interventions import AttributionParams, UnitParams
 from photo51.effects.notation import GenomeVariant, read_variant
 from photo51.genome.alphabet import decode, encode, reverse_complement
-from photo51.interventions.attribution.explain import (
-    Bases,
-    Explained,
-    explain_place,
-    influence_on_region,
-    map_of_region,
-)
+from photo51.interventions.attribution.explain import BaseEffects, Bases, Explained, base_effects, explain_place
 from photo51.interventions.edits.dictionary import units_of_table
 from photo51.interventions.opening import Opened, genome_of, open_loaded
 from photo51.model.families.adapters import DnaModel, ModelReading, load_model
@@ -294,8 +288,8 @@ class Workbench(Writing):
         strand
             Direction of reading.
         changes
-            Whether the map of saturation mutagenesis and the direct paths are made too; `changes` and `influence` make
-            them alone.
+            Whether the map of saturation mutagenesis and the direct paths are made too; `base_effects` makes them
+            alone.
 
         Raises
         ------
@@ -307,7 +301,7 @@ class Workbench(Writing):
             self.instrument, bases, genome, spot, params or AttributionParams(), base=base, changes=changes
         )
 
-    def changes(
+    def base_effects(
         self,
         what: str | NDArray[np.uint8] | Place,
         offset: int,
@@ -315,37 +309,21 @@ class Workbench(Writing):
         base: str | None = None,
         strand: Strand = "+",
         params: AttributionParams | None = None,
-    ) -> pd.DataFrame:
-        """Saturation mutagenesis before a base: the map of `why` alone (contract `MUTAGENESIS`).
+    ) -> BaseEffects:
+        """What earlier bases do for a base: the map of saturation mutagenesis and the direct paths of `why`, alone.
 
-        Parameters and errors are those of `why`.
-        """
-        bases, genome, spot = self._spot(what, offset, strand)
-        return map_of_region(self.instrument, bases, genome, spot, params or AttributionParams(), base=base)
-
-    def influence(
-        self,
-        what: str | NDArray[np.uint8] | Place,
-        offset: int,
-        *,
-        base: str | None = None,
-        strand: Strand = "+",
-        params: AttributionParams | None = None,
-    ) -> tuple[pd.DataFrame, dict[str, object]]:
-        """What each block's mixing carries from each earlier base straight to the score of a base, against the mean of
-        the others, exactly: the direct paths of `why` (contract `INFLUENCE`), and their totals (nats).
-
-        Parameters and errors are those of `why`.
+        The direct paths are what each block's mixing carries from each earlier base straight to the score of the base
+        against the mean of the others, exactly. Parameters and errors are those of `why`.
 
         Examples
         --------
         >>> bench = photo51.workbench(RUN)
-        >>> paths, totals = bench.influence("ATGGCGAAAGGTTAA", 12)
-        >>> bool(paths["position"].max() == 11)
+        >>> effects = bench.base_effects("ATGGCGAAAGGTTAA", 12)
+        >>> bool(effects.influence["position"].max() == 11)
         True
         """
         bases, genome, spot = self._spot(what, offset, strand)
-        return influence_on_region(self.instrument, bases, genome, spot, params or AttributionParams(), base=base)
+        return base_effects(self.instrument, bases, genome, spot, params or AttributionParams(), base=base)
 
     def _spot(self, what: str | NDArray[np.uint8] | Place, offset: int, strand: Strand) -> tuple[Bases, str, Interval]:
         """Where bases come from, of which genome, and the one base that is asked about."""

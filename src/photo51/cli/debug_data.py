@@ -53,7 +53,7 @@ def debug_data_command(
     from photo51.learnt.data.corpora import dictionary_for, manifest_weights, reference_of
     from photo51.learnt.data.debugging import debug_data as judge
     from photo51.learnt.data.debugging import read_corpus
-    from photo51.learnt.data.proposals import recommendation
+    from photo51.learnt.data.proposals import foreign_by_chance, recommendation
     from photo51.learnt.data.traces import Vectors, repeated_words
     from photo51.learnt.evidence import evidence_table
     from photo51.model.families.adapters import load_model
@@ -77,8 +77,10 @@ def debug_data_command(
     write_both(done.spans, out / "spans", SPANS, lineage)
     write_both(evidence_table(done.evidence, digests, settings.seed), out / "evidence", EVIDENCE, lineage)
     causes = done.records.loc[done.records["cause"] != "none", "cause"].value_counts()
+    by_chance = foreign_by_chance(done.records, read.n_reference)
     typer.echo(
         f"debug-data: {int(causes.sum())} of {len(records)} records named"
         + (f" ({', '.join(f'{n} {cause}' for cause, n in causes.items())})" if len(causes) else "")
+        + (f"; {by_chance:.0f} foreign at most are expected by chance" if causes.get("foreign", 0) else "")
         + f"; {recommendation(done.records)}; nothing was changed, proposals in {out}/records.tsv"
     )

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from photo51.config.interventions import AttributionParams
@@ -23,7 +22,7 @@ from photo51.types import InputError, Strand
 
 if TYPE_CHECKING:
     from photo51.api.workbench import Place, Read
-    from photo51.interventions.attribution.explain import Explained
+    from photo51.interventions.attribution.explain import BaseEffects, Explained
 
 CONTEXT_OF_WHY = 2_048
 NEAR = 96  # bases whose direct paths are drawn one by one
@@ -54,8 +53,7 @@ def why(desk: Desk, tab: Tab, request: asked.WhyAsked) -> Iterator[dict[str, Any
     subject, index = (what, offset) if spot is None else (spot, request.at)
     explained = bench.why(subject, index, base=request.base, strand=strand, params=params, changes=False)
     yield {**_explained(desk, explained, reading, spot), "base": request.base}
-    changed = bench.changes(subject, index, base=request.base, strand=strand, params=params)
-    influence, totals = bench.influence(subject, index, base=request.base, strand=strand, params=params)
+    done = bench.base_effects(subject, index, base=request.base, strand=strand, params=params)
     number = f"{request.at + 1:,}"
     title = f"Why base {number} ({letter}), read {'forward' if strand == '+' else 'in reverse'}"
     base = f", base={request.base!r}" if request.base else ""
@@ -71,7 +69,7 @@ def why(desk: Desk, tab: Tab, request: asked.WhyAsked) -> Iterator[dict[str, Any
         command=_why_command(desk, request, spot),
         python=python,
         check="digest($name.table['contribution'].to_numpy(), $name.map['effect'].to_numpy())",
-        digest=digest(explained.table["contribution"].to_numpy(), changed["effect"].to_numpy()),
+        digest=digest(explained.table["contribution"].to_numpy(), done.map["effect"].to_numpy()),
         state={
             "source": (
                 {"bases": reading.text}
@@ -84,12 +82,12 @@ def why(desk: Desk, tab: Tab, request: asked.WhyAsked) -> Iterator[dict[str, Any
         },
     )
     first = spot.start if spot is not None else 0
-    effects = changed.assign(position=changed["position"] - first)
+    effects = done.map.assign(position=done.map["position"] - first)
     # the last base read is the one that is explained
     before = explained.read["position"].to_numpy()[:-1]
     yield {
         "mutagenesis": rows(effects[["position", "ref", "alt", "effect"]]),
-        "direct": _direct_paths(influence, totals, before, first),
+        "direct": _direct_paths(done, before, first),
         "line": line.number,
         "done": True,
     }
@@ -168,15 +166,13 @@ def _explained(desk: Desk, explained: Explained, reading: Read, spot: Place | No
     }
 
 
-def _direct_paths(
-    influence: pd.DataFrame, totals: dict[str, object], read: NDArray[np.int64], offset: int
-) -> dict[str, Any]:
+def _direct_paths(effects: BaseEffects, read: NDArray[np.int64], offset: int) -> dict[str, Any]:
     """What each block carries straight from the nearest of the bases read, in reading order, and from all before them
     (nats).
     """
     near = read[-NEAR:]
     blocks = []
-    for (block, mixing), part in influence.groupby(["block", "mixing"], sort=True):
+    for (block, mixing), part in effects.influence.groupby(["block", "mixing"], sort=True):
         by_position = part.groupby("position")["contribution"].sum()
         values = by_position.reindex(near).fillna(0.0).to_numpy()
         total = float(part["contribution"].sum())
@@ -189,4 +185,4 @@ def _direct_paths(
                 "further": total - float(values.sum()),
             }
         )
-    return {"at": [int(p) - offset for p in near], "blocks": blocks, **totals}
+    return {"at": [int(p) - offset for p in near], "blocks": blocks, **effects.direct}

@@ -174,7 +174,21 @@ def explain_region(
     return _explained(instrument, terms, [question.read], effects, params, compared)
 
 
-def map_of_region(
+class BaseEffects(NamedTuple):
+    """What earlier bases do for a base, beyond its attribution.
+
+    Attributes
+    ----------
+    map, influence, direct
+        As of `Explained`.
+    """
+
+    map: pd.DataFrame
+    influence: pd.DataFrame
+    direct: dict[str, object]
+
+
+def base_effects(
     instrument: Instrument,
     bases: Bases,
     genome: str,
@@ -182,8 +196,8 @@ def map_of_region(
     params: AttributionParams,
     *,
     base: str | None = None,
-) -> pd.DataFrame:
-    """The saturation mutagenesis map of `explain_region` alone (contract `MUTAGENESIS`).
+) -> BaseEffects:
+    """What `explain_region` makes with `changes` and not without: saturation mutagenesis and direct paths.
 
     Raises
     ------
@@ -192,27 +206,8 @@ def map_of_region(
     """
     question = _question(instrument, bases, genome, region, params, base)
     effects = _effects(instrument, question.read.ids, question.window, question.readout, params)
-    return mutagenesis.placed(effects, region.chrom, question.read.position)
-
-
-def influence_on_region(
-    instrument: Instrument,
-    bases: Bases,
-    genome: str,
-    region: Interval,
-    params: AttributionParams,
-    *,
-    base: str | None = None,
-) -> tuple[pd.DataFrame, dict[str, object]]:
-    """The direct paths of `explain_region` alone (contract `INFLUENCE`) and their totals (nats).
-
-    Raises
-    ------
-    InputError
-        As `explain_region` does.
-    """
-    question = _question(instrument, bases, genome, region, params, base)
-    return _direct(instrument, question.read, question.compared)
+    placed = mutagenesis.placed(effects, region.chrom, question.read.position)
+    return BaseEffects(placed, *_direct(instrument, question.read, question.compared))
 
 
 class _Compared(NamedTuple):

@@ -258,12 +258,8 @@ def _records(
     has_vector = set(spans.loc[spans["vector"] != "", "record"])
     table["has_vector"] = table["record"].isin(has_vector)
     tail = np.maximum(distances_of["d_features"], distances_of["d_residual"])
-    limits = _Limits(
-        *(
-            _farthest(x[judged], floor)
-            for x, floor in ((tail, params.outlying), (distances_of["d_clade"], params.clade))
-        )
-    )
+    clade = distances_of["d_clade"]
+    limits = _Limits(_farthest(tail[judged], params.outlying), _farthest(clade[judged], params.clade))
     return _proposed(table, share, params, limits)
 
 

@@ -67,7 +67,23 @@ def corpus_evidence(
     named = float((ranked["cause"] != "none").sum())
     best = float((ranked[["d_bits", "d_words"]].max(axis=1) >= params.outlying).sum())
     rows.append(EvidenceRow("corpus", "records named", named, n=len(ranked), naive=best))
+    foreign = float((ranked["cause"] == "foreign").sum())
+    null = foreign_by_chance(ranked, int(inside.sum()))
+    rows.append(EvidenceRow("corpus", "records named foreign", foreign, null=null, n=len(ranked)))
     return rows
+
+
+def foreign_by_chance(records: pd.DataFrame, n_reference: int) -> float:
+    """How many records would be called foreign on average, at most, if all were of the reference's kind.
+
+    A record is foreign that lies beyond the farthest of the judged half of the reference, by its features or by its
+    clade. Among records of one kind each is equally often the farthest, so that a new one lies beyond all judged ones
+    with a chance of 1 / (judged + 1); by either of two distances, twice that at most. A stated limit further out makes
+    it less.
+    """
+    judged = n_reference // 2
+    readable = int(records["d_features"].notna().sum())
+    return 2 * readable / (judged + 1)
 
 
 def halves_differ(values: NDArray[np.float64], seed: int) -> float:
