@@ -240,8 +240,8 @@ def _records(run: Run, draft: Draft) -> None:
         "In robust standard deviations of the reference. Clade: how much better the model knows the record than the"
         " reference's 6-mers do. Features: their distance, composition taken out. Baselines: surprisal, 6-mers."
         " Traced: share of the record that stands in other records or in the vectors, letter by letter. Predicted"
-        " change: of the corpus's distance from the reference, if the proposal is followed. Foreign: further than half of"
-        " the reference's records, n of them; by chance alone up to 2 of every n + 1 records are called so."
+        " change: of the corpus's distance from the reference, if the proposal is followed. Foreign: further away than"
+        " each of n records of the reference; by chance alone up to 2 of every n + 1 records are called so."
     )
     draft.show(
         Prose("**Before training on a corpus.** Nothing is deleted; proposals are in `records.tsv`."),
