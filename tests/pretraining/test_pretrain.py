@@ -1,6 +1,7 @@
 """Pretraining learns, resumes exactly, and writes a model that loads."""
 
 import json
+import sys
 
 import numpy as np
 import pandas as pd
@@ -103,6 +104,17 @@ def test_the_schedule_warms_up_holds_and_decays():
     p = params(steps=110, warmup=10, schedule="cosine")
     assert learning_rate_share(60, p) == pytest.approx(0.5)
     assert learning_rate_share(110, p) == pytest.approx(0.0)
+
+
+def test_the_process_is_left_as_it_was(corpus, tmp_path, monkeypatch):
+    seen = []
+    step = Trainer._train_step
+    monkeypatch.setattr(Trainer, "_train_step", lambda t: seen.append(sys.float_info.min / 2) or step(t))
+    state = torch.get_rng_state()
+    Trainer(corpus, params(steps=2), tmp_path / "run", "cpu").fit()
+    assert seen == [0, 0], "denormal floats are zeros in a step"
+    assert sys.float_info.min / 2 > 0
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_another_run_in_the_same_folder_is_refused(corpus, tmp_path):

@@ -64,7 +64,6 @@ def pretrain(
     from photo51.pretraining.pretrain import Trainer
 
     torch.set_num_threads(threads)
-    torch.set_flush_denormal(True)
     settings = parse(PretrainParams, params)
     if start is not None and settings.start not in {None, start}:
         raise InputError(f"--from: need the `start` of --params, {settings.start}, or that left out, got {start}")

@@ -6,8 +6,10 @@ import json
 import logging
 import math
 import os
+import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,21 @@ class NegativeExp(nn.Module):
     def right_inverse(self, log_poles: Tensor) -> Tensor:
         """Log-poles → raw."""
         return torch.log(-log_poles)
+
+
+@contextmanager
+def denormals_as_zeros() -> Iterator[None]:
+    """Floats below the smallest normal one are zeros to this thread inside; afterwards they are what they were before.
+
+    Arithmetic on such floats is slow, and small gradients are full of them. The flag belongs to a thread of the
+    processor, not to torch: left set, it changes what every other library computes.
+    """
+    before = sys.float_info.min / 2 == 0
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(before)
 
 
 def learning_rate_share(step: int, p: PretrainParams) -> float:
@@ -89,8 +106,9 @@ class Trainer:
         folder.mkdir(parents=True, exist_ok=True)
         self._check_same_run()
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        torch.manual_seed(params.seed)
-        self.model = StripedHyenaForCausalLM(StripedHyenaConfig(**params.architecture))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(params.seed)
+            self.model = StripedHyenaForCausalLM(StripedHyenaConfig(**params.architecture))
         if start is not None:
             self.model.load_state_dict(start.state_dict())
         for module in self.model.modules():
@@ -150,6 +168,7 @@ class Trainer:
             logits = self.model.logits(hidden[:, :-1])
         return F.cross_entropy(logits.flatten(0, 1).float(), target[:, 1:].flatten(), ignore_index=-100)
 
+    @denormals_as_zeros()
     def fit(self) -> None:
         """Train to the last step, then write the model."""
         self._resume()
@@ -285,9 +304,10 @@ class Trainer:
     def write_model(self, folder: Path) -> None:
         """Write the model as float16 safetensors, log-poles and residues of long filters in float32."""
         config = self.model.config.to_dict()
-        plain = StripedHyenaForCausalLM(
-            StripedHyenaConfig(**{k: v for k, v in config.items() if k in StripedHyenaConfig().to_dict()})
-        )
+        with torch.random.fork_rng(devices=[]):
+            plain = StripedHyenaForCausalLM(
+                StripedHyenaConfig(**{k: v for k, v in config.items() if k in StripedHyenaConfig().to_dict()})
+            )
         state = {
             k.replace("parametrizations.log_poles.original", "log_poles"): v.cpu()
             for k, v in self.model.state_dict().items()
