@@ -86,6 +86,7 @@ def test_shipped_configurations_are_valid(path):
         ({"run": "../elsewhere"}, "run"),
         ({"run": "a;b"}, "run"),
         ({"sae": {"k": "many"}}, "sae.k"),
+        ({"variants": {"null_variants": 2}}, "null_variants: need 16 or more, or 0"),
         ({"controls": ["seed2"]}, "seed1 or random"),
         ({"comparisons": {"a b": {"sets": ["s"]}}}, "name of letters"),
         ({"comparisons": {"a": {"sets": []}}}, "comparisons.a.sets"),

@@ -23,7 +23,11 @@ GFF = (
 def windows():
     ids = np.full((4, 50), ord("A"), np.uint8)
     starts = np.array([0, 50, 150, 200])
-    return Windows(pd.DataFrame({"chrom": "c", "start": starts, "end": starts + 50}), ids, ids)
+    return Windows(frame(starts, 50), ids, ids)
+
+
+def frame(starts, length, contig_length=900):
+    return pd.DataFrame({"chrom": "c", "start": starts, "end": starts + length, "contig_length": contig_length})
 
 
 def test_classes_lie_where_the_file_says(tmp_path, windows):
@@ -38,12 +42,20 @@ def test_classes_lie_where_the_file_says(tmp_path, windows):
     assert masks["unannotated"].sum() == 2 * (200 - 30 - 10)
 
 
+def test_a_gene_over_the_origin_of_a_circle_covers_both_sides_of_it(tmp_path, windows):
+    # columns 4 and 5 are 241 and 260, of a circle of 250 bases: 240 to 249, then 0 to 9
+    (tmp_path / "a.gff").write_text("##gff-version 3\nc\tx\tCDS\t241\t260\t.\t-\t0\tID=d\n")
+    circle = windows._replace(places=frame(windows.places["start"], 50, 250))
+    sense = annotated(tmp_path / "a.gff", circle)["CDS sense"][1]
+    assert [np.flatnonzero(row).tolist() for row in sense] == [list(range(10)), [], [], list(range(40, 50))]
+
+
 def test_a_change_in_one_class_is_found_there_alone_on_both_strands(tmp_path):
     rows = [f"c\tx\tCDS\t{1 + 100 * i}\t{50 + 100 * i}\t.\t-\t0\tID=d{i}" for i in range(6)]
     (tmp_path / "a.gff").write_text("##gff-version 3\n" + "\n".join(rows) + "\n")
     starts = 100 * np.arange(6)
     ids = np.full((6, 100), ord("A"), np.uint8)
-    windows = Windows(pd.DataFrame({"chrom": "c", "start": starts, "end": starts + 100}), ids, ids)
+    windows = Windows(frame(starts, 100), ids, ids)
     rng = np.random.default_rng(1)
     laws = {}
     for strand in "+-":
@@ -75,7 +87,7 @@ def world(tmp_path, rng, effect):
     (tmp_path / "w.gff").write_text("##gff-version 3\n" + "\n".join(rows) + "\n")
     ids = np.full((12, 100), ord("A"), np.uint8)
     places = 100 * np.arange(12)
-    windows = Windows(pd.DataFrame({"chrom": "c", "start": places, "end": places + 100}), ids, ids)
+    windows = Windows(frame(places, 100, 1_200), ids, ids)
     noise = np.convolve(rng.normal(size=1_219), np.ones(20) / 20, "valid").reshape(12, 100)
     inside = np.zeros(1_200, dtype=bool)
     for a in starts:

@@ -29,6 +29,10 @@ def test_features_of_one_model_are_the_planted_ones():
     assert len(strong) >= 8
     assert strong["relative_norm"].between(0.3, 0.7).mean() > 0.9
     assert table["fvu_b"].iloc[0] < 0.1
+    # which model is called A changes nothing but the letters
+    swapped = crosscoder(b, a, PARAMS)
+    assert (swapped["kind"] == "A").any()
+    assert not (swapped["kind"] == "B").any()
 
 
 def test_a_model_and_itself_share_every_feature():
@@ -47,5 +51,6 @@ def test_widths_may_differ_and_sites_are_named():
     table = joint_features(nano, base, Windows(None, ids, ids), ("block.2.out", "block.3.out"), small, 2)
     assert len(table) == 16
     assert table["nu_error"].isna().all()
+    assert not table["kind"].isin(["A", "B"]).any(), "nothing tells a lone feature from one that is split elsewhere"
     with pytest.raises(InputError, match=r"need a site of sh2:nano for the joint dictionary, got 'block.99.out'"):
         joint_features(nano, base, Windows(None, ids, ids), ("block.99.out", "block.3.out"), small, 2)

@@ -57,6 +57,8 @@ def test_windows_are_where_they_say(fasta):
     assert windows.minus[2].tobytes().decode() == text[384:512].translate(turn)[::-1]
     with pytest.raises(InputError, match="in a row"):
         draw_windows(fasta, 10, 900, 1)
+    with pytest.raises(InputError, match=r"need 5 windows of 128 bases .* got 4: set a shorter `window`"):
+        draw_windows(fasta, 10, 128, 1, least=5)
 
 
 def test_a_model_differs_from_itself_by_exactly_nothing(nano, fasta):
@@ -103,6 +105,11 @@ def test_no_position_of_the_warm_up_is_listed(nano, changed, fasta):
     assert found[found["strand"] == "+"]["position"].min() >= start + 100
     assert found[found["strand"] == "-"]["position"].max() < start + 28
     assert len(found) == 56
+
+
+def test_a_warm_up_as_long_as_a_window_is_refused():
+    with pytest.raises(ValueError, match=r"warmup: need fewer bases than window \(128\), got 128"):
+        DiffParams(window=128, warmup=128)
 
 
 def test_models_of_another_vocabulary_are_refused(nano):

@@ -238,6 +238,7 @@ def test_a_population_that_dies_is_said():
     )
     assert table["dead"].tolist() == [3]
     assert table["probability"].tolist() == [0.0]
+    assert table["high"].isna().all(), "24 dead sequences do not show that the probability is exactly 0"
     assert table["counted"].tolist() == [0]
 
 

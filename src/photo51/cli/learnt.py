@@ -171,7 +171,8 @@ def diff_command(
     torch.set_num_threads(threads)
     settings = parse(DiffParams, params)
     events = patterns.read_events(asked, motif_p=1e-4) if asked else []
-    windows = draw_windows(genomes, settings.windows, settings.window, settings.seed)
+    # windows are the blocks of every interval and test, of which two or fewer say nothing
+    windows = draw_windows(genomes, settings.windows, settings.window, settings.seed, least=3)
     kinds = opening.number_types(dtypes)
     before, after = (load_model(m, device=device, dtype=kind) for m, kind in zip((a, b), kinds, strict=True))
     check_pair(before, after)

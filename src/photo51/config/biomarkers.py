@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from photo51.config.base import Params
 
 Statistic = Literal["focal", "near", "window"]
+FEWEST_NULLS = 16  # a score is divided by their spread, that of 16 is 0.63 to 1.37 of the true one (chi-squared, 95 %)
 
 
 class VariantsParams(Params):
@@ -85,6 +86,12 @@ class VariantsParams(Params):
     context: int = Field(
         default=15, ge=2, description="bases on either side kept as sequence for the k-mer baseline (bases)"
     )
+
+    @model_validator(mode="after")
+    def _a_null_has_a_spread(self) -> VariantsParams:
+        if 0 < self.null_variants < FEWEST_NULLS:
+            raise ValueError(f"null_variants: need {FEWEST_NULLS} or more, or 0 for none, got {self.null_variants}")
+        return self
 
 
 class BiomarkersParams(Params):

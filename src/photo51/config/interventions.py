@@ -35,6 +35,12 @@ class UnitParams(Params):
     window: int = Field(default=1_024, ge=64, description="length of a reference window (bases)")
     warmup: int = Field(default=128, ge=0, description="first bases of each window left out (bases)")
 
+    @model_validator(mode="after")
+    def _bases_are_left(self) -> UnitParams:
+        if self.warmup >= self.window:
+            raise ValueError(f"warmup: need fewer bases than window ({self.window:,}), got {self.warmup:,}")
+        return self
+
 
 class SteerParams(Params):
     """Four-arm steering experiment."""

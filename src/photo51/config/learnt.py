@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from photo51.config.base import Params
 from photo51.config.interventions import SamplingParams
@@ -108,3 +108,10 @@ class DiffParams(Params):
         default=0.01, ge=0, description="change of held-out bits that the gate accepts (bits a base)"
     )
     seed: int = Field(default=51, ge=0, description="seed of the draw of windows")
+
+    @model_validator(mode="after")
+    def _bases_are_left(self) -> DiffParams:
+        for name, warmup in (("warmup", self.warmup), ("joint: warmup", self.joint.warmup)):
+            if warmup >= self.window:
+                raise ValueError(f"{name}: need fewer bases than window ({self.window:,}), got {warmup:,}")
+        return self

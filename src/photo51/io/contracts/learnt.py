@@ -45,7 +45,7 @@ SURVIVAL = TableSpec(
         "length": Column("int", "span (bases)"),
         "probability": Column("float", "probability that the event does not happen in the span"),
         "low": Column("float", "lower confidence limit, populations as replicates"),
-        "high": Column("float", "upper confidence limit"),
+        "high": Column("float", "upper confidence limit; NaN where every population died, which bounds nothing"),
         "poisson": Column(
             "float",
             "baseline: exp(-expected occurrences at places where the word fits), which is wrong for clumps; the share"
@@ -152,12 +152,14 @@ DIFF_JOINT = TableSpec(
         "norm_b": Column("float", "in B"),
         "relative_norm": Column("float", "norm_b / (norm_a + norm_b): near 1 for a feature of B alone"),
         "nu_error": Column(
-            "float", "latent scaling of A over B on the residual with its own part: high where A was only shortened"
+            "float",
+            "latent scaling of the model that holds less of it over the other, on the residual with its own part: high"
+            " where it was only shortened",
         ),
         "nu_reconstruction": Column(
-            "float", "the same on the reconstruction: high where other features carry it in A; NaN for unequal widths"
+            "float", "the same on the reconstruction: high where other features carry it; NaN for unequal widths"
         ),
-        "kind": Column("str", "`shared`, `A`, `B`, `not told apart` (of B by norm, not by latent scaling), `silent`"),
+        "kind": Column("str", "`shared`, `A`, `B`, `not told apart` (of one by norm, not by latent scaling), `silent`"),
         "fvu_a": Column("float", "variance of A that the joint dictionary leaves unexplained (share)"),
         "fvu_b": Column("float", "of B"),
     },

@@ -13,6 +13,7 @@ from scipy import stats
 
 from photo51.config.learnt import DiffParams
 from photo51.genome.alphabet import codes
+from photo51.genome.annotation.genes import wrapped
 from photo51.genome.formats.gff import read_lines
 from photo51.io.contracts.learnt import DIFF_CLASSES
 from photo51.learnt.diff.compare import Laws
@@ -51,10 +52,13 @@ def annotated(path: Path, windows: Windows) -> dict[str, NDArray[np.bool_]]:
         any_line = True
         if feature.type in WHOLE - {"gene"}:
             continue
-        for part in feature.parts:
+        size = int(windows.places["contig_length"].to_numpy()[contigs[feature.chrom][0]])
+        # a record that runs past the end of its contig goes on at the beginning: only circles have such
+        places = [ab for part in feature.parts for ab in wrapped(part.start, part.end, size, circular=True)]
+        for start, end in places:
             for w in contigs[feature.chrom]:
                 # the part of the record inside the window, in the window's coordinates
-                a, b = max(part.start - starts[w], 0), min(part.end - starts[w], length)
+                a, b = max(start - starts[w], 0), min(end - starts[w], length)
                 if a >= b:
                     continue
                 other[:, w, a:b] = False

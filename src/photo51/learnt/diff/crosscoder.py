@@ -10,6 +10,7 @@ remain (Minder et al. 2025, arXiv:2504.02922).
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -99,7 +100,8 @@ def crosscoder(x_a: NDArray[np.float32], x_b: NDArray[np.float32], params: Cross
 
     Both are scaled to a mean norm of one first. A feature of one model is one whose decoder in the other is short;
     where least squares of the other model's residual or reconstruction on its codes find it there all the same, it
-    was only shortened or split.
+    was only shortened or split. Models of unequal widths cannot be asked so, and neither is called a feature's only
+    owner.
     """
     joined = np.concatenate([_scaled(x) for x in (x_a, x_b)], axis=1)
     width = x_a.shape[1]
@@ -132,7 +134,10 @@ def _judge(trained: SparseAutoencoder, x: NDArray[np.float32], width: int) -> pd
     r = np.divide(norm_b, total, out=np.full(len(total), 0.5), where=total > 0)
     rest = x - guess
     fvu = [float((rest[:, p] ** 2).sum() / ((x[:, p] - x[:, p].mean(axis=0)) ** 2).sum()) for p in parts]
-    nu = _latent_scaling(codes, rest, guess, decoders, parts)
+    of_b = _latent_scaling(codes, rest, guess, decoders, parts)
+    of_a = _latent_scaling(codes, rest, guess, decoders[::-1], parts[::-1])
+    # asked of the model that holds less of the feature
+    nu = np.where(r >= 0.5, of_b, of_a)
     rate = np.asarray((codes > 0).mean(axis=0)).ravel()
     table = pd.DataFrame(
         {
@@ -145,12 +150,13 @@ def _judge(trained: SparseAutoencoder, x: NDArray[np.float32], width: int) -> pd
             "nu_reconstruction": nu[1],
         }
     )
-    # least squares finds nothing of the feature in A, in neither way
-    low = np.nan_to_num(nu, nan=0.0) < SMALL
+    # least squares finds nothing of the feature in the other model, in neither way; a ratio that is NaN says nothing
+    absent = (nu < SMALL).all(axis=0)
+    of_one = (r > EXCLUSIVE) | (r < 1 - EXCLUSIVE)
     # the first that holds counts: a silent feature has norms too
     table["kind"] = np.select(
-        [rate == 0, (r > EXCLUSIVE) & low.all(axis=0), r > EXCLUSIVE, r < 1 - EXCLUSIVE],
-        ["silent", "B", "not told apart", "A"],
+        [rate == 0, of_one & ~absent, r > EXCLUSIVE, r < 1 - EXCLUSIVE],
+        ["silent", "not told apart", "B", "A"],
         "shared",
     )
     table["fvu_a"], table["fvu_b"] = fvu
@@ -162,9 +168,10 @@ def _latent_scaling(
     rest: NDArray[np.float32],
     guess: NDArray[np.float32],
     decoders: list[NDArray[np.float32]],
-    parts: tuple[slice, slice],
+    parts: Sequence[slice],
 ) -> NDArray[np.float64]:
-    """Ratios β^A / β^B of least squares on z_j d^B_j, of residual with own part and of reconstruction.
+    """Ratios β^A / β^B of least squares on z_j d^B_j, of residual with own part and of reconstruction; A is the first
+    of `decoders` and `parts`.
 
     (2, features); NaN where the widths differ, so that B's direction does not exist in A, and for silent features.
     """

@@ -20,7 +20,7 @@ class Windows(NamedTuple):
     Attributes
     ----------
     places
-        `chrom`, `start`, `end` (0-based half-open), a row a window.
+        `chrom`, `start`, `end` (0-based half-open), `contig_length` (bases), a row a window.
     plus, minus
         Upper-case bytes, (windows, length); row i of `minus` is the reverse complement of row i of `plus`.
     """
@@ -35,16 +35,22 @@ class Windows(NamedTuple):
         return self.plus.shape[1]
 
 
-def draw_windows(path: Path, n: int, length: int, seed: int) -> Windows:
+def draw_windows(path: Path, n: int, length: int, seed: int, least: int = 1) -> Windows:
     """Draw windows of a FASTA file that do not overlap and hold no letter but A, C, G, T, in the file's order.
+
+    Parameters
+    ----------
+    n, least
+        Windows asked for, and the fewest that will do.
 
     Raises
     ------
     InputError
-        Where no record has room for a window; fewer windows than asked for are taken as they are.
+        Where the records have room for no window, or for fewer than `least`.
     """
     chrom: list[str] = []
     start: list[int] = []
+    contig_length: list[int] = []
     rows: list[NDArray[np.uint8]] = []
     for record in read_fasta(path):
         for first in range(0, len(record.ids) - length + 1, length):
@@ -53,10 +59,17 @@ def draw_windows(path: Path, n: int, length: int, seed: int) -> Windows:
             if not is_ambiguous(ids).any():
                 chrom.append(record.name)
                 start.append(first)
+                contig_length.append(len(record.ids))
                 rows.append(ids)
     if not rows:
         raise InputError(f"{path}: need a record with {length:,} bases of A, C, G, T in a row, got none")
+    if len(rows) < least:
+        raise InputError(
+            f"{path}: need {least} windows of {length:,} bases of A, C, G, T, got {len(rows)}: set a shorter `window`,"
+            " or give more sequence"
+        )
     chosen = np.sort(np.random.default_rng([seed, 23]).permutation(len(rows))[:n])
     plus = np.stack([rows[i] for i in chosen])
-    places = pd.DataFrame({"chrom": [chrom[i] for i in chosen], "start": [start[i] for i in chosen]})
-    return Windows(places.assign(end=places["start"] + length), plus, reverse_complement(plus))
+    places = pd.DataFrame({"chrom": chrom, "start": start, "contig_length": contig_length}).iloc[chosen]
+    places = places.assign(end=places["start"] + length).reset_index(drop=True)
+    return Windows(places, plus, reverse_complement(plus))

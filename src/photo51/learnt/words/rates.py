@@ -307,12 +307,14 @@ def _survival_row(
             rng=rng,
         )
     mean, _, low, high = interval(np.exp(outcome.log_p), params.confidence)
+    dead = int(np.isneginf(outcome.log_p).sum())
     return {
         "probability": mean,
         "low": low,
-        "high": min(high, 1.0),
+        # no population lived: nothing was measured of how small the probability is
+        "high": np.nan if dead == params.runs else min(high, 1.0),
         "runs": params.runs,
-        "dead": int(np.isneginf(outcome.log_p).sum()),
+        "dead": dead,
         "forward_bases": outcome.forward_bases,
     }
 
