@@ -66,6 +66,27 @@ def test_a_covariate_that_is_the_same_in_a_subset_is_left_out():
     assert cohort.subset(np.arange(8)).covariate_names == ["dose"]
 
 
+def test_covariates_that_become_equal_in_a_subset_are_kept_once():
+    """Two sites, and three batches of which the subset holds two: there site and batch are the same column."""
+    site = np.array([0, 0, 0, 1, 1, 1, 0, 1])
+    batch = np.array([0, 0, 0, 1, 1, 1, 2, 2])
+    columns = np.column_stack([site == 1, batch == 1, batch == 2]).astype(float)
+    n = len(site)
+    cohort = Cohort(
+        np.arange(n),
+        np.zeros((n, 1)),
+        np.arange(n) % 2.0,
+        columns,
+        ["site=1", "batch=1", "batch=2"],
+        np.eye(n),
+        np.zeros(n),
+        None,
+        pd.DataFrame(),
+    )
+    assert cohort.subset(np.arange(6)).covariate_names == ["site=1"]
+    assert cohort.subset(np.arange(8)).covariate_names == ["site=1", "batch=1", "batch=2"]
+
+
 def test_the_mixed_model_is_calibrated_where_regression_is_not(found):
     inflation = found.lambdas.set_index("test")["lambda_gc"]
     assert 0.8 <= inflation["mixed_model"] <= 1.2

@@ -68,20 +68,33 @@ class Cohort(NamedTuple):
         return bool(np.isin(self.phenotype, (0, 1)).all())
 
     def subset(self, rows: NDArray[np.int64]) -> Cohort:
-        """Some individuals; covariates that no longer vary are left out."""
-        # not by the standard deviation: that of 0.1, 0.1, 0.1 is 1e-17 by rounding
-        varies = np.ptp(self.covariates[rows], axis=0) > 0 if len(rows) else np.zeros(0, dtype=bool)
+        """Some individuals; covariates that no longer vary, or that those before them give, are left out."""
+        kept = _independent(self.covariates[rows])
         return Cohort(
             self.individuals[rows],
             self.burden[rows],
             self.phenotype[rows],
-            self.covariates[np.ix_(rows, np.flatnonzero(varies))],
-            [n for n, v in zip(self.covariate_names, varies, strict=True) if v],
+            self.covariates[np.ix_(rows, kept)],
+            [self.covariate_names[i] for i in kept],
             self.relatedness[np.ix_(rows, rows)],
             self.clade[rows],
             None if self.treatment is None else self.treatment[rows],
             self.unmatched,
         )
+
+
+def _independent(columns: NDArray[np.float64]) -> list[int]:
+    """Columns that neither a constant nor the columns before them give, by index."""
+    kept: list[int] = []
+    for i, column in enumerate(columns.T):
+        # not by the standard deviation: that of 0.1, 0.1, 0.1 is 1e-17 by rounding
+        if not len(column) or np.ptp(column) == 0:
+            continue
+        centred, before = column - column.mean(), columns[:, kept] - columns[:, kept].mean(axis=0)
+        rest = centred - before @ np.linalg.lstsq(before, centred, rcond=None)[0]
+        if np.linalg.norm(rest) >= 1e-8 * np.linalg.norm(centred):
+            kept.append(i)
+    return kept
 
 
 class Roster(NamedTuple):
