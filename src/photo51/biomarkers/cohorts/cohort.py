@@ -83,8 +83,8 @@ class Cohort(NamedTuple):
         )
 
 
-def _independent(columns: NDArray[np.float64]) -> list[int]:
-    """Columns that neither a constant nor the columns before them give, by index."""
+def _independent(columns: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Indices of the columns that neither a constant nor the columns before them give."""
     kept: list[int] = []
     for i, column in enumerate(columns.T):
         # not by the standard deviation: that of 0.1, 0.1, 0.1 is 1e-17 by rounding
@@ -94,7 +94,7 @@ def _independent(columns: NDArray[np.float64]) -> list[int]:
         rest = centred - before @ np.linalg.lstsq(before, centred, rcond=None)[0]
         if np.linalg.norm(rest) >= 1e-8 * np.linalg.norm(centred):
             kept.append(i)
-    return kept
+    return np.array(kept, dtype=np.int64)
 
 
 class Roster(NamedTuple):
