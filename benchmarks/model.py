@@ -290,7 +290,7 @@ def _card() -> Figures:
     except (InputError, OSError) as e:
         log.warning("bits per base: the shipped base model has no card (%s)", e)
         return {"frame_auroc": None}
-    figures: Figures = {"bases_trained": card["bases_read"]}
+    figures: Figures = {"bases_trained": card.get("bases_trained", card["bases_read"])}
     for row in card["heldout"]:
         if row["predictor"] == "model":
             figures[f"bits_base_{row['group']}"] = row["bits"]

@@ -117,12 +117,21 @@ def test_the_card_says_what_was_measured(made):
     _, card, folder = made
     text = (folder / "README.md").read_text()
     assert card["steps"] == 20
-    assert card["bases_read"] == 20 * 2 * 64
+    assert card["bases_read"] == card["bases_trained"] == 20 * 2 * 64
+    assert [run["steps"] for run in card["runs"]] == [20]
+    assert "\nlength: 64\n" in text
     assert f"{table(card).loc[('plastid', 'model'), 'bits']:.4f}" in text
     assert "| one | 0.75 | 3 | 3 |" in text
     assert "photo51 pretrain corpus" in text
     assert (folder / "loss.svg").read_text().startswith("<?xml")
     assert len(card["known_loss"]["sequence"]) == 64
+
+
+def test_notes_beside_the_weights_are_on_the_page(made, corpus, run, tmp_path):
+    model, _, _ = made
+    (tmp_path / "notes.md").write_text("## Trials\n\nWider was worse.\n")
+    write_card(model, corpus, run, tmp_path, PARAMS)
+    assert (tmp_path / "README.md").read_text().endswith("\n## Trials\n\nWider was worse.\n")
 
 
 def test_the_same_measurement_gives_the_same_bytes(made, corpus, run):

@@ -14,7 +14,7 @@ from photo51.config.pretrain import PretrainParams
 from photo51.model.families.adapters import load_model
 from photo51.model.stripedhyena.configuration import StripedHyenaConfig
 from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
-from photo51.pretraining.card import as_markdown, read_run
+from photo51.pretraining.card import as_markdown, read_run, runs_before
 from photo51.pretraining.corpus import pack
 from photo51.pretraining.heldout import Heldout
 from photo51.pretraining.pretrain import Trainer, bits_per_base, save_half
@@ -139,16 +139,25 @@ def test_the_command_takes_it_and_the_card_says_so(corpus, model, tmp_path):
     assert result.exit_code == 0, result.output
     trained = read_run(tmp_path / "run")
     none = Heldout(pd.DataFrame({"predictor": ["markov_1"], "group": ["x"]}), pd.DataFrame(), {})
+    assert runs_before(trained) is None, "the model has no card"
     card = {"parameters": 1, "steps": 1, "bases_read": 192, "window": 48, "licence": "x", "best_markov": {}}
-    text = as_markdown(
-        "after",
-        card,
-        none._replace(bits=pd.DataFrame({"predictor": ["markov_1"], "group": ["x"], "bits": [2.0]})),
-        corpus,
-        trained,
-    )
-    assert f"It began with the weights of `{model}` (digest `{trained.start_digest}`)" in text
+    heldout = none._replace(bits=pd.DataFrame({"predictor": ["markov_1"], "group": ["x"], "bits": [2.0]}))
+    own = {"model": "new", "steps": 1, "bases_read": 192, "parameters": trained.model_dump(mode="json")}
+    text = as_markdown("after", card | {"bases_trained": None, "runs": [own]}, heldout, corpus, trained)
+    assert f"It began with the weights of `{model}` (digest `{trained.start_digest}`); what these were" in text
     assert f"--from {model}" in text
+
+    # with the card of those very weights all runs are told and counted
+    first = {"steps": 100, "bases_read": 31_900_000}
+    (tmp_path / "before/card.json").write_text(json.dumps({"model": trained.start_digest} | first))
+    before = runs_before(trained)
+    assert before == [{"model": trained.start_digest} | first]
+    text = as_markdown("after", card | {"bases_trained": 31_900_192, "runs": [*before, own]}, heldout, corpus, trained)
+    assert "which had been trained for 100 steps on 31.9 million bases: 31.9 million bases in all" in text
+    assert "pretrained/after-2 --from pretrained/after-1/model --params run_2.yaml" in text
+    assert "start" not in text[text.index("Parameters of run 2") :]
+    (tmp_path / "before/card.json").write_text(json.dumps({"model": "of other weights"} | first))
+    assert runs_before(trained) is None
     both = CliRunner().invoke(app, [*words[:4], json.dumps({**RUN, "start": "sh2:nano"}), "--from", model])
     assert isinstance(both.exception, InputError)
     assert "--from" in str(both.exception)

@@ -18,7 +18,7 @@ from photo51.config.model import ModelCardParams
 from photo51.config.pretrain import PretrainParams
 from photo51.io import atomic, write_json
 from photo51.model.families.adapters import DnaModel
-from photo51.model.families.selftest import CARD
+from photo51.model.families.selftest import CARD, read_card
 from photo51.pretraining.corpus import Corpus
 from photo51.pretraining.heldout import MODEL, Heldout, best_markov, compare_heldout, model_log_probs
 from photo51.pretraining.pictures import write_svg
@@ -72,6 +72,8 @@ def read_run(run: Path) -> PretrainParams:
 def write_card(model: DnaModel, corpus: Corpus, run: Path, folder: Path, params: ModelCardParams) -> dict[str, Any]:
     """Measure a model and write `README.md`, `loss.svg` and `card.json` into its folder.
 
+    What a file `notes.md` in that folder says becomes a part of the page.
+
     Parameters
     ----------
     model
@@ -108,13 +110,35 @@ def write_card(model: DnaModel, corpus: Corpus, run: Path, folder: Path, params:
         lambda ax: bars(ax, heldout.bits),
     )
     write_json(card, folder / CARD)
+    notes = folder / "notes.md"
     with atomic(folder / "README.md") as partial:
-        partial.write_text(as_markdown(folder.name, card, heldout, corpus, trained))
+        page = as_markdown(folder.name, card, heldout, corpus, trained)
+        partial.write_text(page + notes.read_text() if notes.is_file() else page)
     return card
+
+
+def runs_before(trained: PretrainParams) -> list[dict[str, Any]] | None:
+    """Runs that made the model a run began with, oldest first; None where no card of that very model lists them.
+
+    Each: `model` (hash of the weights it gave), `steps`, `bases_read`, and `parameters` where they are known.
+    """
+    if trained.start is None:
+        return []
+    try:
+        card = read_card(trained.start)
+    except InputError:  # the model was moved since
+        card = None
+    if card is None or card["model"] != trained.start_digest:
+        return None
+    one = {key: card[key] for key in ("model", "steps", "bases_read")}
+    return list(card.get("runs", [one]))
 
 
 def _summary(model: DnaModel, log: pd.DataFrame, trained: PretrainParams, heldout: Heldout) -> dict[str, Any]:
     steps = int(log["step"].max())
+    bases = steps * trained.batch * trained.length
+    before = runs_before(trained)
+    own = {"model": model.spec.hash, "steps": steps, "bases_read": bases, "parameters": trained.model_dump(mode="json")}
     first = next(iter(heldout.windows.values()))[0, :_KNOWN]
     sequence = first.tobytes().decode("ascii")
     bits = -float(np.nanmean(model_log_probs(model, first[None]).astype(np.float64))) / math.log(2)
@@ -123,7 +147,10 @@ def _summary(model: DnaModel, log: pd.DataFrame, trained: PretrainParams, heldou
         "digest": model.spec.digest,
         "parameters": sum(p.numel() for p in model.model.parameters()),
         "steps": steps,
-        "bases_read": steps * trained.batch * trained.length,
+        "bases_read": bases,
+        # of every run that led here; unknown where the model it began with has no card
+        "bases_trained": None if before is None else bases + sum(run["bases_read"] for run in before),
+        "runs": [own] if before is None else [*before, own],
         "window": trained.length,
         "seed": trained.seed,
         "start": trained.start,
@@ -184,7 +211,7 @@ def as_markdown(name: str, card: Mapping[str, Any], heldout: Heldout, corpus: Co
             *_heldout(heldout, card, order),
             *_coding(heldout.frames),
             *_data(corpus, trained),
-            *_again(name, trained),
+            *_again(name, card, trained),
         ]
     )
 
@@ -202,8 +229,8 @@ def _head(name: str, card: Mapping[str, Any], trained: PretrainParams) -> list[s
         ),
         "",
         f"It was trained for {card['steps']:,} steps on {card['bases_read'] / 1e6:.1f} million bases, windows of"
-        f" {card['window']:,} bases on either strand.{_beginning(trained)} It is meant for trying methods on a laptop,"
-        " not for claims about biology that a larger model would be "
+        f" {card['window']:,} bases on either strand.{_beginning(card, trained)} It is meant for trying methods"
+        " on a laptop, not for claims about biology that a larger model would be "
         f'asked for. Open it with `load_model("sh2:{name}")`; `photo51 selftest` compares it with what is written'
         " here.",
         "",
@@ -212,14 +239,16 @@ def _head(name: str, card: Mapping[str, Any], trained: PretrainParams) -> list[s
     ]
 
 
-def _beginning(trained: PretrainParams) -> str:
+def _beginning(card: Mapping[str, Any], trained: PretrainParams) -> str:
     """What it began with, where that is another model."""
     if trained.start is None:
         return ""
-    return (
-        f" It began with the weights of `{trained.start}` (digest `{trained.start_digest}`); what these were trained on"
-        " before is not counted in these figures."
-    )
+    begun = f" It began with the weights of `{trained.start}` (digest `{trained.start_digest}`)"
+    if card["bases_trained"] is None:
+        return f"{begun}; what these were trained on before is not counted in these figures."
+    earlier = [f"{run['steps']:,} steps on {run['bases_read'] / 1e6:.1f} million bases" for run in card["runs"][:-1]]
+    total = card["bases_trained"] / 1e6
+    return f"{begun}, which had been trained for {', then '.join(earlier)}: {total:.1f} million bases in all."
 
 
 def _heldout(heldout: Heldout, card: Mapping[str, Any], order: int) -> list[str]:
@@ -303,24 +332,30 @@ def _data(corpus: Corpus, trained: PretrainParams) -> list[str]:
     return lines
 
 
-def _again(name: str, trained: PretrainParams) -> list[str]:
-    text = yaml.safe_dump(trained.model_dump(mode="json"), sort_keys=True).rstrip()
-    begun = f" --from {trained.start}" if trained.start else ""
-    return [
+def _again(name: str, card: Mapping[str, Any], trained: PretrainParams) -> list[str]:
+    runs = card["runs"]
+    folders = [f"pretrained/{name}" if len(runs) == 1 else f"pretrained/{name}-{i + 1}" for i in range(len(runs))]
+    # the first run began with fresh weights, unless it began with a model whose own runs are not known
+    starts = [trained.start if card["bases_trained"] is None else None, *(f"{folder}/model" for folder in folders)]
+    lines = [
         "## How to make it again",
         "",
-        "With the corpus packed as `resources/pretraining/README.md` says:",
+        "With the corpus packed as `resources/pretraining/README.md` says, and the parameters below as files:",
         "",
         "```",
-        f"photo51 pretrain corpus pretrained/{name}{begun} --params config/examples/pretrain_{name}.yaml",
-        f"cp pretrained/{name}/model/* resources/models/{name}/",
-        f"photo51 model-card resources/models/{name} corpus --run pretrained/{name}",
-        "```",
-        "",
-        "Parameters of the run:",
-        "",
-        "```yaml",
-        text,
+    ]
+    for i, folder in enumerate(folders):
+        begun = f" --from {starts[i]}" if starts[i] else ""
+        lines.append(f"photo51 pretrain corpus {folder}{begun} --params run_{i + 1}.yaml")
+    lines += [
+        f"photo51 model-card {folders[-1]}/model corpus --run {folders[-1]}",
+        f"cp {folders[-1]}/model/* resources/models/{name}/",
         "```",
         "",
     ]
+    for i, run in enumerate(runs):
+        stated = {k: v for k, v in run.get("parameters", {}).items() if not k.startswith("start")}
+        text = yaml.safe_dump(stated, sort_keys=True).rstrip()
+        block = ["```yaml", text, "```"] if stated else ["They are not on record."]
+        lines += [f"Parameters of run {i + 1}, `run_{i + 1}.yaml`:", "", *block, ""]
+    return lines

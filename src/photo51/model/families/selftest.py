@@ -241,12 +241,15 @@ def _published(model: DnaModel, params: PublishedParams) -> Iterator[Check]:
 
 
 def known_loss(name: str) -> dict[str, Any] | None:
-    """A sequence and the bits per base that the model has on it, from `card.json` beside the weights; None without
-    one.
-    """
+    """A sequence and the bits per base that the model has on it, from its card; None without one."""
+    return (read_card(name) or {}).get("known_loss")
+
+
+def read_card(name: str) -> dict[str, Any] | None:
+    """`card.json` beside the weights of a model; None without one."""
     from photo51.model.checkpoints.folder import shipped_model
 
     text, _ = parse_name(name)
     folder = shipped_model(text.removeprefix("sh2:")) if text.startswith("sh2:") else Path(text)
     path = folder / CARD
-    return json.loads(path.read_text()).get("known_loss") if path.is_file() else None
+    return json.loads(path.read_text()) if path.is_file() else None
