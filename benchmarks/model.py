@@ -298,6 +298,7 @@ def _card() -> Figures:
             figures[f"bits_markov_best_{row['group']}"] = row["bits"]
     ours = {row["copy"]: row["auroc"] for row in card["frames"] if row["predictor"] == "model"}
     figures["frame_auroc"] = ours.get("frame_shifted")
+    figures |= {f"{row['kind']}_auroc": row["auroc"] for row in card.get("rna", []) if row["predictor"] == "model"}
     figures["codon_shuffle_auroc"] = ours.get("codon_shuffled")
     return figures
 

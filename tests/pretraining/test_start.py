@@ -138,7 +138,7 @@ def test_the_command_takes_it_and_the_card_says_so(corpus, model, tmp_path):
     result = CliRunner().invoke(app, [*words, "--device", "cpu", "--threads", "1"])
     assert result.exit_code == 0, result.output
     trained = read_run(tmp_path / "run")
-    none = Heldout(pd.DataFrame({"predictor": ["markov_1"], "group": ["x"]}), pd.DataFrame(), {})
+    none = Heldout(pd.DataFrame({"predictor": ["markov_1"], "group": ["x"]}), pd.DataFrame(), pd.DataFrame(), {})
     assert runs_before(trained) is None, "the model has no card"
     card = {"parameters": 1, "steps": 1, "bases_read": 192, "window": 48, "licence": "x", "best_markov": {}}
     heldout = none._replace(bits=pd.DataFrame({"predictor": ["markov_1"], "group": ["x"], "bits": [2.0]}))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,12 +10,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from photo51.config.model import ModelCardParams
-from photo51.io.contracts.model import FRAMES, HELDOUT
+from photo51.io.contracts.model import FRAMES, HELDOUT, RNA_COPIES
 from photo51.model.families.adapters import DnaModel
 from photo51.pretraining.corpus import Corpus, heldout_windows
 from photo51.pretraining.frames import COPIES, long_open_frames, separation, with_copies
 from photo51.pretraining.markov import Counts, count_words, fit_strengths, from_longest, log_probs, look_up
+from photo51.pretraining.rna import KINDS, RnaGene, annotated_rna, dinucleotide_shuffled, find_homologues, in_turn
 from photo51.progress import progress
+from photo51.shipped import shipped
+from photo51.stats.auc import areas
 from photo51.types import InputError
 
 MODEL, TUNE = "model", "tune"
@@ -36,12 +39,15 @@ class Heldout(NamedTuple):
         Bits per base of every predictor and group (contract `HELDOUT`).
     frames
         Genes against copies (contract `FRAMES`).
+    rna
+        tRNA and rRNA genes against copies (contract `RNA_COPIES`).
     windows
         Group → the held-out windows, (windows, length).
     """
 
     bits: pd.DataFrame
     frames: pd.DataFrame
+    rna: pd.DataFrame
     windows: dict[str, NDArray[np.uint8]]
 
 
@@ -71,14 +77,15 @@ def compare_heldout(model: DnaModel, corpus: Corpus, length: int, seed: int, par
     windows = heldout_windows(corpus, length, params.windows, seed)
     if not windows:
         raise InputError(f"corpus: need held-out sequences of at least {length:,} bases, got none")
-    genes = heldout_genes(corpus, params)
+    genes, structured = heldout_genes(corpus, params), heldout_rna(corpus, params)
     chains = _Chains(corpus, list(windows), length, params)
     bits: Bits = {}
     for group, ids in windows.items():
         bits[group] = {MODEL: _bits(model_log_probs(model, ids))}
         for name, per_order in chains.predict(group, ids).items():
             bits[group] |= {f"{name}_{k}": _bits(per_order[k]) for k in range(1, params.order + 1)}
-    return Heldout(heldout_table(bits), _frames(model, chains, bits, genes, params), windows)
+    frames, rna = _frames(model, chains, bits, genes, params), _rna(model, chains, bits, structured, params)
+    return Heldout(heldout_table(bits), frames, rna, windows)
 
 
 def model_log_probs(model: DnaModel, windows: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -196,15 +203,36 @@ def heldout_genes(corpus: Corpus, params: ModelCardParams) -> list[NDArray[np.ui
     """Long open reading frames of held-out genomes of bacteria and phages, as many of each species as it has, up to a
     share.
     """
-    r = corpus.records
-    genomes = r[(r["split"] == "heldout") & r["group"].isin(GENE_GROUPS) & (r["length"] >= _GENOME)]
     by_species = []
-    for number, (_, table) in enumerate(genomes.groupby("species", sort=True)):
+    for number, (_, table) in enumerate(_heldout_genomes(corpus, GENE_GROUPS)):
         genes = [g for piece in _pieces(corpus, table) for g in long_open_frames(piece, params.codons)]
         rng = np.random.default_rng([params.seed, 5, number])
         by_species.append([genes[i] for i in rng.permutation(len(genes))])
     in_turn = [genes[i] for i in range(max(map(len, by_species), default=0)) for genes in by_species if i < len(genes)]
     return in_turn[: params.genes]
+
+
+def _heldout_genomes(corpus: Corpus, groups: Sequence[str]) -> Iterator[tuple[str, pd.DataFrame]]:
+    r = corpus.records
+    genomes = r[(r["split"] == "heldout") & r["group"].isin(groups) & (r["length"] >= _GENOME)]
+    yield from genomes.groupby("species", sort=True)
+
+
+def heldout_rna(corpus: Corpus, params: ModelCardParams) -> list[RnaGene]:
+    """Places of held-out bacteria that resemble tRNA and rRNA genes of *E. coli*, as many of each kind at most as genes
+    are compared, of all species in turn.
+    """
+    folder = shipped("resources/ecoli_k12")
+    queries = annotated_rna(folder / "NC_000913.3.fa.gz", folder / "NC_000913.3.gff3.gz")
+    by_species = [
+        [gene for piece in _pieces(corpus, table) for gene in find_homologues(piece, queries)]
+        for _, table in _heldout_genomes(corpus, ("bacteria",))
+    ]
+    return [
+        gene
+        for kind in KINDS
+        for gene in in_turn(([g for g in genes if g.kind == kind] for genes in by_species), params.genes)
+    ]
 
 
 def _frames(
@@ -226,3 +254,33 @@ def _frames(
         for copy in COPIES
     ]
     return FRAMES.check(pd.DataFrame(rows, columns=list(FRAMES.columns)))
+
+
+def _rna(model: DnaModel, chains: _Chains, bits: Bits, genes: list[RnaGene], params: ModelCardParams) -> pd.DataFrame:
+    if "bacteria" not in bits or not genes:
+        return RNA_COPIES.empty()
+    rng = np.random.default_rng([params.seed, 6])
+    real = np.stack([g.window for g in genes])
+    copy = real.copy()
+    for row, gene in zip(copy, genes, strict=True):
+        row[-gene.length :] = dinucleotide_shuffled(row[-gene.length :], rng)
+    kind, order = best_markov(heldout_table(bits), "bacteria").rsplit("_", 1)
+    scored = {
+        MODEL: [model_log_probs(model, ids) for ids in (real, copy)],
+        f"{kind}_{order}": [chains.predict("bacteria", ids)[kind][int(order)] for ids in (real, copy)],
+    }
+    rows = []
+    for predictor, pair in scored.items():
+        # nats of the gene alone to bits a base: what stands before it is the same in both
+        each = [
+            np.array([-p[-g.length :].mean(dtype=np.float64) / np.log(2) for p, g in zip(log_p, genes, strict=True)])
+            for log_p in pair
+        ]
+        for name in KINDS:
+            own = np.array([g.kind == name for g in genes])
+            if own.sum() < 2:
+                continue
+            r, c = each[0][own], each[1][own]
+            auroc = areas(-np.concatenate([r, c]), np.repeat([True, False], own.sum())).auroc
+            rows.append((predictor, name, auroc, float(np.mean(r < c)), r.mean(), c.mean(), int(own.sum())))
+    return RNA_COPIES.check(pd.DataFrame(rows, columns=list(RNA_COPIES.columns)))

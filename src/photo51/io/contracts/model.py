@@ -63,3 +63,17 @@ FRAMES = TableSpec(
         "genes": Column("int", "genes compared"),
     },
 )
+
+RNA_COPIES = TableSpec(
+    "rna_copies",
+    "how one predictor tells genes of structured RNA of held-out bacteria from copies with the same dinucleotides",
+    {
+        "predictor": Column("str", "`model`, or the best Markov chain of bacteria, as in the table `heldout`"),
+        "kind": Column("str", "`tRNA`, or `rRNA` (pieces of 200 bases)"),
+        "auroc": Column("float", "probability that a gene is likelier a base than a copy of any gene of its kind"),
+        "paired": Column("float", "share of genes likelier than their own copy"),
+        "bits_real": Column("float", "bits per base of the genes, each after what stands before it"),
+        "bits_copy": Column("float", "bits per base of the copies, in the same place"),
+        "genes": Column("int", "genes compared"),
+    },
+)
