@@ -97,11 +97,6 @@ def test_rich_text_escapes_what_it_does_not_know():
     )
 
 
-def test_a_term_the_glossary_lacks_is_an_error():
-    with pytest.raises(KeyError):
-        rich("[[nonsense]]")
-
-
 def test_every_term_is_one_sentence():
     for key, term in TERMS.items():
         assert term.meaning.endswith("."), key

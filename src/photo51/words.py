@@ -71,6 +71,8 @@ MEASURES = {
     "period3": "periodicity of 3 bases",
     "trna": "tRNA genes",
 }
+READINGS = {"sense": "", "antisense": ", antisense", "either": ""}
+WEAK_NAMES = {"held-out concept": "like ", "exact null": "enriched in ", "top windows": "strongest in "}  # by evidence
 _WINDOW = re.compile(r"(gc|gc_skew)_(\d+)$")
 
 
@@ -184,6 +186,16 @@ def kind(name: str) -> str:
     base, colon, label = name.partition(":")
     base_words = KINDS.get(base, base.replace("_", " "))
     return f"{base_words} {label}" if colon else base_words
+
+
+def read_as(name: str, strand: str) -> str:
+    """An annotation class as it is read, in words: `tRNA, antisense`."""
+    return kind(name) + READINGS.get(strand, "")
+
+
+def feature_called(name: str, strand: str, evidence: str, *, named: bool) -> str:
+    """What a feature is called after a class as it is read: the name, or what weaker evidence says, as such."""
+    return ("" if named else WEAK_NAMES[evidence]) + read_as(name, strand)
 
 
 def measure(name: str) -> str:

@@ -49,7 +49,8 @@ def test_one_name_is_enough_and_classes_of_one_feature_count_once(features, verd
     found = concepts.single_features(concepts.best_of_classes(*classes(features)))
     assert (found.value, found.of, found.n) == (len(features), 10, 10)
     assert np.isnan(found.p)  # q-values decide
-    assert f"{len(set(features)) or 'no'} feature" in found.null_text
+    assert ("the best of these classes" in found.null_text) == bool(features)
+    assert not features or f" {len(set(features))} feature" in found.null_text
     assert found.verdict == verdict
     assert found.value_text == f"{len(features)} of 10 classes"
 
@@ -80,7 +81,7 @@ def test_names_are_replicated_beyond_chance_and_in_most_cases(kept, of, verdict)
     assert (found.about, found.value, found.of, found.n) == ("genome", kept, of, of)
     assert found.p == pytest.approx(at_least(kept, of))
     assert found.verdict == verdict
-    assert "in another genome" in found.claim
+    assert "in each genome by itself" in found.claim
     assert concepts.replication(replication.assign(reason="no such class there")) == []
 
 

@@ -157,8 +157,8 @@ def test_what_failed_is_listed_and_linked(page):
         "features add nothing certain",
         "raises the negative log-likelihood no more",
         "were active nowhere",
-        "1 annotation class could not be scored",
-        "prophage (1 interval on test)",
+        "1 annotation class could not be scored: ",
+        "prophage (1 interval on test",
     ):
         assert said in failures, said
 

@@ -59,8 +59,11 @@ def test_a_weak_name_says_why_it_is_weak(change, expected):
 
 def test_a_name_that_6_mers_rank_as_well_says_so():
     said = sentences.named({**ROW, "beats_kmer": False, "n_checks": 0})
-    assert "no better than 6-mers (average precision 0.31 against 0.20)" in said
+    assert "not certainly better than a model of GC, skews and the 6-mers of the last 17 bases" in said  # 0.31 > 0.20
     assert said.endswith("Replication: no check could be made.")
+    below = sentences.kmers({**ROW, "beats_kmer": False, "auprc": 0.19})
+    assert "it is no better than a model" in below
+    assert "(average precision 0.19 against 0.20)" in below
 
 
 def test_genes_found_without_features_are_named():

@@ -43,15 +43,16 @@ def removal(causality: pd.DataFrame, alpha: float) -> Finding:
         "",
         "The model predicts worse without some of its features, beyond what removing random features of like density"
         " does.",
-        verdict(holds=k > 0 and not few(k, n)),
+        verdict(holds=k > 0 and not few(k, n) if n else None),
         k,
         n,
         np.nan,
         n,
         np.nan,
         f"{k} of {n}",
-        f"of {k or 'any'} at [[q]] ≤ {alpha}, about one in twenty is chance; no more than one in twenty of those"
-        " tested are candidates",
+        "random features of like density, removed with a change of the same size; at [[q]] ≤"
+        f" {alpha} about one in {1 / alpha:.3g} is chance, and no more than one in twenty of those tested are"
+        " candidates",
         f"{words.count(n, 'feature')} tested",
     )
 
@@ -83,7 +84,7 @@ def steering(verdicts: pd.DataFrame, alpha: float) -> Finding:
         "",
         "Turning a feature up changes the DNA the model writes, in a measure that was named before the experiment and"
         " is not the model's.",
-        verdict(holds=p <= alpha),
+        verdict(holds=p <= alpha if n else None),
         works,
         n,
         0.05 * n,

@@ -10,13 +10,13 @@ from photo51.enrichment.concepts.verdicts import better_than, classes_named, rep
 from photo51.findings.finding import ALPHA, Finding, ratio, verdict
 
 SECTION = "concepts"
-CHECKS = {
-    "strand": "on the other strand",
+CHECKS = {  # every part is tested by itself, those on which the name was chosen too
+    "strand": "on each strand by itself",
     "seed": "in a dictionary of another seed",
-    "genome": "in another genome",
-    "split": "in other blocks of the genome",
+    "genome": "in each genome by itself",
+    "split": "in each split by itself",
 }
-UNITS = {"neuron": "its best single [[neuron]]", "pca": "its best principal component"}
+UNITS = {"neuron": "the model's best single [[neuron|neuron]]", "pca": "the best principal component of its states"}
 
 
 def best_of_classes(summary: pd.DataFrame, concepts: pd.DataFrame) -> pd.DataFrame:
@@ -45,9 +45,12 @@ def single_features(best: pd.DataFrame) -> Finding:
         From `best_of_classes`.
     """
     n, k, v = len(best), int(best["carries"].sum()), classes_named(best, best["carries"])
+    # classes that overlap may have one best feature
     null = (
-        f"none in 19 of 20 runs without association; {words.count(v.successes, 'feature')} here "
-        f"{'meets' if v.successes <= 1 else 'meet'} the [[name_rule|criteria of a name]]"
+        "no [[name_rule|name]] in 19 of 20 runs without association; the best of these classes"
+        f" {'is' if v.successes <= 1 else 'are'} {words.count(v.successes, 'feature')}"
+        if k
+        else "no [[name_rule|name]] in 19 of 20 runs without association"
     )
     return Finding(
         SECTION,
@@ -112,6 +115,7 @@ def replication(checks: pd.DataFrame) -> list[Finding]:
         if not n:
             continue
         v, again = replicated(checked), CHECKS.get(str(check), str(check))
+        every = f"all checks of {v.successes} of {words.count(v.cases, 'feature')} hold"
         out.append(
             Finding(
                 SECTION,
@@ -124,10 +128,9 @@ def replication(checks: pd.DataFrame) -> list[Finding]:
                 ALPHA * n,
                 v.cases,
                 v.p,
-                words.percent(ratio(n_held, n), 0),
-                f"5 % where it agrees by chance; all names of {v.successes} of {words.count(v.cases, 'feature')}, as"
-                f" many with probability {words.probability(v.p)}",
-                f"{n_held:,} of {n:,} names of {words.count(whole['feature'].nunique(), 'feature')}",
+                words.percent(ratio(n_held, n)),
+                f"5 % where it agrees by chance; {every}, as many with probability {words.probability(v.p)}",
+                f"{n_held:,} of {words.count(n, 'check')} of {words.count(v.cases, 'named feature')}",
             )
         )
     return out

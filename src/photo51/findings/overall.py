@@ -72,6 +72,8 @@ def pairs(figures: Mapping[str, Any]) -> list[Finding]:
     )
     v = together(figures, alpha)
     n = int(figures["run_real_pairs"])
+    of = figures.get("features_compared")
+    of_features = f" of {words.count(int(of), 'feature')}" if of else ""
     return [
         Finding(
             "calibration",
@@ -85,8 +87,9 @@ def pairs(figures: Mapping[str, Any]) -> list[Finding]:
             rotated,
             n,
             v.p,
-            f"{real:,} pairs",
-            f"{rotated:,} pairs with the activations circularly shifted; sign test p {words.probability(v.p)}",
-            f"{n:,} pairs tested, q ≤ {alpha:g} in both tests",
+            words.count(real, "pair"),
+            f"{words.count(rotated, 'pair')} with the activations circularly shifted; sign test over features p"
+            f" {words.probability(v.p)}",
+            f"{words.count(n, 'pair')}{of_features} tested, q ≤ {alpha:g} in both tests",
         )
     ]

@@ -58,10 +58,16 @@ def groups(manifolds: pd.DataFrame) -> list[Finding]:
             p,
             f"{shaped} of {k} groups",
             "the same features circularly shifted against each other",
-            f"{words.count(k, 'group')} beyond chance: {words.count(clouds, 'cloud')}, {k - clouds - shaped}"
-            " that cannot be told",
+            f"{words.count(k, 'group')} beyond chance{_without_shape(clouds, k - clouds - shaped)}",
         ),
     ]
+
+
+def _without_shape(clouds: int, untold: int) -> str:
+    """How many groups trace no shape, as the end of a sentence; empty where there are none."""
+    parts = [words.count(clouds, "cloud")] if clouds else []
+    parts += [f"{untold} whose shape cannot be told"] if untold else []
+    return f": {', '.join(parts)}" if parts else ""
 
 
 def coordinates(manifolds: pd.DataFrame, meaning: pd.DataFrame, meanings: pd.DataFrame) -> list[Finding]:
@@ -158,6 +164,7 @@ def controls(positive_controls: pd.DataFrame) -> Finding:
         n,
         p if n else np.nan,
         f"{shown} of {n} controls",
-        "its [[kmer|baseline]] and its [[rotation|null]], each in the table",
+        "the null of each, and its [[kmer|baselines]] but for GC, which words of letters hold by construction (in the"
+        " table)",
         f"{words.count(len(positive_controls), 'control')}, {len(positive_controls) - n} without the data to test",
     )

@@ -46,7 +46,7 @@ def ranking(novelty: pd.DataFrame) -> Finding:
             np.nan,
             f"{len(queue)} ranked",
             f"not measured: {why}",
-            f"{n:,} features",
+            words.count(n, "feature"),
         )
     novel, null = int(queue["novel"].astype(bool).sum()), float(novelty["null_q95"].max())
     return Finding(
@@ -63,7 +63,7 @@ def ranking(novelty: pd.DataFrame) -> Finding:
         f"{novel} novel at a false discovery rate of 5 %",
         "features of the [[random_weights|random-weight model]] through the same gates; 95 of 100 of them stay below a"
         f" [[novelty]] of {words.fixed(null)}",
-        f"{n:,} features, {len(queue):,} past the gates",
+        f"{words.count(n, 'feature')}, {len(queue):,} past the gates",
     )
 
 

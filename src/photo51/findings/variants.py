@@ -157,7 +157,9 @@ def gain(classifiers: pd.DataFrame) -> Gain | None:
 
 def than(g: Gain) -> str:
     """What both together have to beat, in words."""
-    return f"{METHODS.get(g.baseline, g.baseline)} has {words.fixed(g.bar)}" if g.baseline else "0.50 by chance"
+    if not g.baseline:
+        return "0.50 by chance"
+    return f"AUROC {words.fixed(g.bar)} of the best baseline, {METHODS.get(g.baseline, g.baseline)}"
 
 
 def features_add(classifiers: pd.DataFrame, c: Contrast) -> list[Finding]:

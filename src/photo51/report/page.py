@@ -125,18 +125,22 @@ def _tiles(run: Run, sections: Sequence[Section]) -> list[Tile]:
     tiles = []
     if tested := [c for s in sections for c in s.claims if c.verdict in {"yes", "no"}]:
         beyond = sum(c.verdict == "yes" for c in tested)
-        tiles.append(Tile(f"{beyond} of {len(tested)}", "claims beat their negative control"))
+        which = "claim beats its" if len(tested) == 1 else "claims beat their"
+        tiles.append(Tile(f"{beyond} of {len(tested)}", f"{which} negative control"))
     if len(named := names(run)):
-        tiles.append(Tile(f"{len(named):,}", "features named after an annotation"))
+        tiles.append(
+            Tile(f"{len(named):,}", f"{'feature' if len(named) == 1 else 'features'} named after an annotation")
+        )
     figures = run.json("calibration")
     if figures.get("run_rotated_both") is not None:
         real, rotated = figures["run_real_both"], figures["run_rotated_both"]
         n, everything = figures.get("features_compared"), figures.get("run_all_both", real)
+        of_features = f" of {words.count(int(n), 'feature')}" if n else ""
         tiles.append(
             Tile(
                 f"{everything:,}",
-                "links of features to annotations;"
-                f" {f'of {n:,} features ' if n else ''}{real:,}, where [[rotation|circularly shifted]] {rotated:,}",
+                f"{'pair' if everything == 1 else 'pairs'} of feature and annotation;{of_features} {real:,}, and"
+                f" {rotated:,} with those [[rotation|circularly shifted]]",
             )
         )
     return [

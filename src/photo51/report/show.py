@@ -84,10 +84,10 @@ def answer(*sections: Section) -> Blocks:
         parts.append("**Does not beat its negative control:** " + " ".join(fails))
     if missing:
         parts.append(f"Not part of this run: {words.listing(missing)}.")
-    if not claims:
-        parts.append("Nothing here could be tested against a null.")
+    if n := len(holds) + len(fails):
+        parts.append(f"{len(holds)} of {n} {'claim beats its' if n == 1 else 'claims beat their'} negative control.")
     else:
-        parts.append(f"{len(holds)} of {len(claims)} claims beat their negative control.")
+        parts.append("Nothing here could be tested against a null.")
     return Blocks([Note("\n\n".join(parts))])
 
 
@@ -270,7 +270,7 @@ def concepts(d: FeatureFacts) -> Blocks:
             q_cell(c["q"]),
             q_cell(c["q_adj_comp"]),
             "yes" if c["beats_kmer"] else "no",
-            verdict_cell("yes" if c["named"] else "no", "named" if c["named"] else "not named"),
+            verdict_cell("yes" if c["named"] else "no", "may carry it" if c["named"] else "may not"),
         ]
         for c in d.known.concepts.to_dict("records")
     ]
@@ -280,12 +280,12 @@ def concepts(d: FeatureFacts) -> Blocks:
         Head("[[null_f1]]", numeric=True),
         Head("[[always_on]]", numeric=True),
         Head("[[precision]]", numeric=True),
-        Head("[[recall]]", numeric=True),
+        Head("[[recall|recall by intervals]]", numeric=True),
         Head("[[mcc]]", numeric=True),
         Head("[[q]]", numeric=True),
         Head("q, [[composition|adjusted]]", numeric=True),
         Head("beats [[kmer|k-mers]]"),
-        Head("Verdict"),
+        Head("[[name_rule|the name]]"),
     ]
     out.append(
         Table(

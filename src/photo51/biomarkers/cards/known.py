@@ -34,8 +34,8 @@ def read_known(
     table
         feature, name and optionally logo (path of a picture): names given by hand, which win.
     concepts
-        `names.parquet`, or `concepts.parquet` with it with_names: a feature is called what it marks; a weak name begins
-        with `like`.
+        `names.parquet`, or `concepts.parquet` beside it: a feature is called what it marks, as on every page; a weak
+        name begins with what says so (`like`, `enriched in`, `strongest in`).
     places
         `top_windows.parquet`: the strongest run of each feature.
 
@@ -74,15 +74,14 @@ def _names(path: Path) -> dict[int, str]:
     if "evidence" in table.columns:
         table = NAMES.check(table, file=str(path))
         table = table[table["rank"] == 0]
-        weak = ~table["named"]
     else:
         table = CONCEPTS.check(table, file=str(path))
         table = table[(table["readout"] == "sae") & table["named"]].sort_values(
             ["f1_domain", "annotation", "feature"], ascending=[False, True, True]
         )
-        table = table.drop_duplicates("feature")
-        weak = pd.Series(data=False, index=table.index)
+        table = table.drop_duplicates("feature").assign(evidence="held-out concept")
+    columns = ("feature", "annotation", "strand", "evidence", "named")
     return {
-        int(f): ("like " if w else "") + str(a).replace("_", " ") + (f", {s}" if s == "antisense" else "")
-        for f, a, s, w in zip(table["feature"], table["annotation"], table["strand"], weak, strict=True)
+        int(f): words.feature_called(str(a), str(s), str(e), named=bool(n))
+        for f, a, s, e, n in zip(*(table[c] for c in columns), strict=True)
     }

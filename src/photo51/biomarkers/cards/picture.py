@@ -128,7 +128,8 @@ def terms(card: Record, cited: pd.DataFrame) -> tuple[list[str], list[float], st
         cited["feature"], cited["orientation"], cited["name"], cited["delta"], loci, cited["contribution"], strict=True
     ):
         change = f"{'gained' if delta > 0 else 'lost'}: Δ {_signed(delta)}{f'; at {locus}' if locus else ''}"
-        lines = [TextLine(f"f{feature}, {orientation}: {name or 'unnamed'}", 7, most=2), TextLine(change, 7, most=2)]
+        called = f"f{feature}, read {orientation}: {name or 'unnamed'}"
+        lines = [TextLine(called, 7, most=2), TextLine(change, 7, most=2)]
         names.append(
             "\n".join(part for line in lines for part in wrapped_lines(line, LABELS - 0.1)).replace("$", r"\$")
         )
@@ -158,7 +159,7 @@ def _heading(card: Record, variant: Record) -> tuple[list[TextLine], list[TextLi
         TextLine(str(variant["variant"]), 9, theme.INK, "bold", 3),
         TextLine("; ".join(what), 8, theme.MUTED, "normal", 3),
     ]
-    sets = TextLine(f"At an error of a tenth in each class: {SETS[str(card['conformal'])]}.", 7, theme.MUTED)
+    sets = TextLine(f"At the error that the run allows in each class: {SETS[str(card['conformal'])]}.", 7, theme.MUTED)
     if not card["shows_probability"]:
         return left, [
             TextLine("no probability", 13, theme.colour("failed"), "bold", 1),

@@ -33,13 +33,10 @@ _FEATURE = re.compile(r"\{f(\d+)\}")
 def rich(text: str) -> Markup:
     """Escape a text and set its terms, bold words, code and feature links.
 
-    Raises
-    ------
-    KeyError
-        For a term the glossary does not have.
+    What looks like a term and is none of the glossary's, as in names that files have, stays as it is.
     """
     out = str(escape(text))
-    out = _TERM.sub(lambda m: _term(m[1], m[2]), out)
+    out = _TERM.sub(lambda m: _term(m[1], m[2]) if m[1] in TERMS else m[0], out)
     out = _BOLD.sub(r"<b>\1</b>", out)
     out = _CODE.sub(r"<code>\1</code>", out)
     return Markup(_FEATURE.sub(r'<a href="atlas/index.html#f\1">f\1</a>', out))

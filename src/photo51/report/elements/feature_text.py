@@ -143,11 +143,12 @@ def cause(facts: Known) -> str:
     if not c or not np.isfinite(c["ablation_p"]):
         return "Not tested: this feature was not among those that were removed."
     verb = "raises" if c["ablation_dnll"] >= 0 else "lowers"
-    beyond = "more than" if c["ablation_p"] <= ALPHA else "no more than"
+    more = "a larger rise than" if c["ablation_p"] <= ALPHA else "no larger rise than"
     text = (
         f"Removing it {verb} the model's negative log-likelihood by {words.number(abs(c['ablation_dnll']))} bits a base"
-        f" where it is active (n = {int(c['firing_bases']):,}), {beyond} removing random features of like density (99 %"
-        f" of them stay below {words.number(c['ablation_null_q99'])}; p {words.probability(c['ablation_p'])})."
+        f" where it is active (n = {words.count(int(c['firing_bases']), 'base')}), {more} with random features of like"
+        f" density (99 % of them stay below {words.number(c['ablation_null_q99'])}; p"
+        f" {words.probability(c['ablation_p'])}, this feature by itself)."
     )
     if c["steer_base"]:
         size = f"{words.signed(100 * c['steer_change'], 0)} points"

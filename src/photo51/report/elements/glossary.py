@@ -51,13 +51,13 @@ TERMS = MappingProxyType(
         ),
         "name_rule": GlossaryTerm(
             "Criteria of a name",
-            "On held-out blocks domain F1, MCC and both q-values meet the configured limits, and F1 exceeds that of"
-            " circularly shifted copies and of the always-on feature.",
+            "On held-out blocks domain F1 and MCC, and over the genome both q-values, meet the configured limits, and"
+            " F1 exceeds that of circularly shifted copies and of the always-on feature.",
         ),
         "strand": GlossaryTerm(
             "Strand",
-            "The model reads each strand on its own, so every track comes twice: read forward (+) and read in reverse"
-            " (−).",
+            "The model reads each strand on its own, so every track comes twice: read forward (+), and the reverse"
+            " complement (−).",
         ),
         "scored": GlossaryTerm(
             "Scored bases",
@@ -85,8 +85,8 @@ TERMS = MappingProxyType(
         ),
         "rotation": GlossaryTerm(
             "Rotation null",
-            "The feature's track is slid along the genome to every other position; this keeps its runs and rhythm but"
-            " breaks its link to the annotation.",
+            "The feature's track is shifted circularly within blocks of the genome, by every distance; this keeps its"
+            " runs and rhythm but breaks its link to the annotation.",
         ),
         "composition": GlossaryTerm(
             "Composition-adjusted",
@@ -102,15 +102,19 @@ TERMS = MappingProxyType(
             "Agreement of a feature with an annotation, 0 to 1: the harmonic mean of precision by bases and recall by"
             " intervals.",
         ),
-        "precision": GlossaryTerm("Precision", "The share of a feature's active bases that lie inside the annotation."),
+        "precision": GlossaryTerm(
+            "Precision",
+            "The share of a feature's active bases, at the threshold that is said, that lie inside the annotation.",
+        ),
         "recall": GlossaryTerm(
             "Recall",
             "By bases, the share of the bases of a class that are active; by intervals, the share of its intervals with"
-            " an active base.",
+            " an active base; active: at the threshold that is said.",
         ),
         "null_f1": GlossaryTerm(
             "Null F1",
-            "The F1 that 95 of 100 rotated copies of the feature stay below; a real find must lie well above it.",
+            "The F1 that 95 of 100 circularly shifted copies of the feature do not exceed; a real find must lie above"
+            " it.",
         ),
         "always_on": GlossaryTerm(
             "Always-on",
@@ -165,7 +169,7 @@ TERMS = MappingProxyType(
         "manifold": GlossaryTerm(
             "Manifold",
             "A group of features that together trace a shape, such as a ring or a line, along which something"
-            " biological varies.",
+            " biological may vary.",
         ),
         "module": GlossaryTerm("Module", "A group of features that are active together without tracing a shape."),
         "unresolved": GlossaryTerm(
@@ -173,12 +177,13 @@ TERMS = MappingProxyType(
             "A group of features whose shape could not be told from chance with the data of this run.",
         ),
         "coordinate": GlossaryTerm(
-            "Coordinate", "Where a base sits on a manifold's shape: an angle on a ring, a position on a line."
+            "Coordinate",
+            "Where a base sits on a group of features: an angle on a ring, a position on a line or along a cloud.",
         ),
         "persistence": GlossaryTerm(
             "Persistence",
             "How large a hole in a cloud of points is; a ring is called a ring only if its hole is larger than in"
-            " shuffled copies.",
+            " copies of its features circularly shifted against each other.",
         ),
         "umap": GlossaryTerm(
             "Feature map",
@@ -232,8 +237,8 @@ TERMS = MappingProxyType(
         ),
         "replication": GlossaryTerm(
             "Replication",
-            "A list of whether each name of a feature holds on the other strand, in another training seed and in"
-            " another genome.",
+            "Whether the name of a feature holds on each strand, in each genome and in each split by itself, and in a"
+            " dictionary of another training seed.",
         ),
         "calibration": GlossaryTerm(
             "Calibration",
@@ -250,7 +255,7 @@ TERMS = MappingProxyType(
         "ce_recovered": GlossaryTerm(
             "Cross-entropy recovered",
             "How much of the model's predictive power survives when its internal numbers are replaced by the features'"
-            " version; 1 is all of it.",
+            " version; 0 is as much as their mean keeps, 1 is all of it.",
         ),
         "l0": GlossaryTerm("Features per base", "How many features are active at one base, on average."),
     }

@@ -11,22 +11,19 @@ from photo51 import words
 
 Row = Mapping[str, Any]
 HELD_OUT, NULL, WINDOWS = "held-out concept", "exact null", "top windows"
-STRANDS = {"sense": "", "antisense": ", antisense", "either": ""}
 _CODONS = {"codon_position_1": "first", "codon_position_2": "second", "codon_position_3": "third"}
 
 
 def label(annotation: str, strand: str) -> str:
     """An annotation class as it is read, in words."""
-    return words.kind(annotation) + STRANDS.get(strand, "")
-
-
-_WEAK = {HELD_OUT: "like ", NULL: "enriched in ", WINDOWS: "strongest in "}
+    return words.read_as(annotation, strand)
 
 
 def called(row: Row) -> str:
     """What a feature is called: a name, or what weaker evidence says, as such. `row`: rank 0 of contract `NAMES`."""
-    before = "" if row["named"] else _WEAK[str(row["evidence"])]
-    return before + label(str(row["annotation"]), str(row["strand"]))
+    return words.feature_called(
+        str(row["annotation"]), str(row["strand"]), str(row["evidence"]), named=bool(row["named"])
+    )
 
 
 def agreement_sentence(row: Row) -> str:
@@ -92,9 +89,11 @@ def kmers(row: Row) -> str:
         return ""
     if not np.isfinite(row.get("kmer_auprc", np.nan)):
         return "Whether 6-mers rank bases as well was not measured."
+    # above it, and yet no better: the interval holds 0, or composition explains the pair
+    than = "not certainly better" if row["auprc"] > row["kmer_auprc"] else "no better"
     return (
-        f"As a ranking of all bases it is no better than 6-mers (average precision {words.fixed(row['auprc'])} against"
-        f" {words.fixed(row['kmer_auprc'])})."
+        f"As a ranking of all bases it is {than} than a model of GC, skews and the 6-mers of the last 17 bases (average"
+        f" precision {words.fixed(row['auprc'])} against {words.fixed(row['kmer_auprc'])})."
     )
 
 

@@ -212,23 +212,31 @@ def shape_sentence(run: Run, row: Mapping[Any, Any], named: pd.DataFrame) -> str
     cluster = int(row["cluster"])
     if cluster in run.meanings.index:
         m = run.meanings.loc[cluster]
+        what = words.kind(str(m["quantity"]))
         text += (
-            f" Where a base lies on it follows {words.kind(str(m['quantity']))}: it explains"
-            f" {words.percent(m['effect'], 0)} of its variance on held-out blocks"
+            f" The position of a base within it follows {what}: the position explains {words.percent(m['effect'], 0)}"
+            f" of the variance of {what} on held-out blocks"
         )
-        kmer = (
-            f"; the last six bases alone explain {words.percent(max(0.0, m['effect_kmer']), 0)}"
-            if np.isfinite(m["effect_kmer"])
-            else ""
-        )
-        text += f"{kmer}."
+        if np.isfinite(m["effect_kmer"]):
+            text += f"; the last six bases alone explain {words.percent(max(0.0, m['effect_kmer']), 0)}"
+            text += "" if m["beyond_kmer"] else ", as much or more"
+        text += "."
     elif row["manifold"]:
-        text += " Its coordinate follows nothing that was tested."
+        text += f" {_silent(run, row)}"
     named_members = [f for f in members_of(row) if f in named.index]
     if named_members:
         shown = [c.replace("{", "").replace("}", "") for c in features_called(named_members, named)]
         text += f" Named among them: {words.listing(shown, 4)}."
     return text
+
+
+def _silent(run: Run, row: Mapping[Any, Any]) -> str:
+    """Why nothing is said of what varies along a group."""
+    if row["coordinate"] == "none":
+        return "It has no coordinate along which something could vary."
+    if run.table("meaning") is None:
+        return "What varies along its coordinate was not tested in this run."
+    return "Nothing that was tested varies along its coordinate."
 
 
 def _traces(n: int, shape: str) -> str:

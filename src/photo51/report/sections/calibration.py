@@ -45,7 +45,7 @@ def section(run: Run) -> Section:
 
 def _counts(figures: dict[str, Any], draft: Draft, alpha: float) -> None:
     rows = [
-        [label, figures.get(f"run_real_{key}"), figures.get(f"run_rotated_{key}")]
+        [label, *(_number_of(figures, f"run_{source}_{key}") for source in ("real", "rotated"))]
         for label, key in (
             ("[[rotation]]", "discoveries"),
             ("[[composition]]", "discoveries_adjusted"),
@@ -53,8 +53,8 @@ def _counts(figures: dict[str, Any], draft: Draft, alpha: float) -> None:
         )
     ]
     note = (
-        f"Pairs of a feature and an annotation at q ≤ {alpha:g}; {figures['run_real_pairs']:,} pairs were tested. The"
-        " shifted column should be (nearly) empty."
+        f"Pairs of a feature and an annotation at q ≤ {alpha:g}; {figures['run_real_pairs']:,} pairs{_among(figures)}"
+        " were tested. The shifted column should be (nearly) empty."
     )
     draft.show(
         Table(
@@ -77,15 +77,28 @@ def _counts(figures: dict[str, Any], draft: Draft, alpha: float) -> None:
         return
     verb = "Yes: the" if honest(figures) else "Not quite: the"
     draft.answers.append(
-        f"{verb} run found {real:,} pairs of a feature and an annotation; with its activations circularly shifted along"
-        f" the genome it found {rotated:,}."
+        f"{verb} run found {words.count(real, 'pair')}{_among(figures)} and annotations; with the activations"
+        f" circularly shifted along the genome it found {words.count(int(rotated), 'pair')}."
     )
     if not honest(figures):
         draft.fail(
-            f"The run finds {rotated:,} pairs in circularly shifted activations, more than the {alpha:.0%} it should:"
-            " read its single discoveries with care.",
+            f"The run finds {words.count(int(rotated), 'pair')} in circularly shifted activations, more than"
+            f" {words.percent(alpha, 0)} of the {words.count(real, 'pair')} of the real ones: read its single"
+            " discoveries with care.",
             "not found",
         )
+
+
+def _number_of(figures: dict[str, Any], key: str) -> Cell:
+    """A count; a dash where it was not made."""
+    n = figures.get(key)
+    return Cell("–") if n is None else Cell(f"{int(n):,}", float(n))
+
+
+def _among(figures: dict[str, Any]) -> str:
+    """Which features were shifted too, as a sentence takes it; empty where that is not said."""
+    compared = figures.get("features_compared")
+    return f" of {words.count(int(compared), 'feature')}" if compared else ""
 
 
 def _beyond(figures: dict[str, Any], key: str, level: float) -> bool:

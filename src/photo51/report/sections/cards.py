@@ -34,8 +34,8 @@ def blocks(run: Run, name: str, n: int) -> list[Block]:
     shows_any = any(math.isfinite(c["probability"]) for c in chosen)
     return [
         Prose(
-            "**Evidence cards.** Why a variant scores as it does: the features it changes most, and how much of the"
-            " score goes when they are deleted."
+            "**Evidence cards.** Why a variant scores as it does: the features that move its score most, read along the"
+            " gene (sense) or against it (antisense), and how much of what features add goes when they are deleted."
         ),
         Raw(Markup('<div class="cards">{}</div>').format(shown)),
         *(_trust(run.of_set("card_calibration", name)) if shows_any else []),
@@ -63,7 +63,7 @@ def _faithful(record: dict[Any, Any]) -> str:
     if not math.isfinite(record["faithfulness"]):
         return "Features add next to nothing to this score."
     took, random = words.percent(record["faithfulness"], 0), words.percent(record["random_faithfulness"], 0)
-    return f"Deleting these features takes away {took} of the attributed score (as many random ones: {random})."
+    return f"Deleting these features takes away {took} of what features add (as many random ones: {random})."
 
 
 def _probability(record: dict[Any, Any]) -> str:
@@ -84,12 +84,13 @@ def evidence_card(record: dict[Any, Any], variants: pd.DataFrame, cited: pd.Data
     """One card as HTML."""
     name = record["variant"]
     facts: dict[Any, Any] = variants.loc[name].to_dict() if name in variants.index else {}
-    mine = cited[cited["variant"] == name].sort_values("rank").head(4) if len(cited) else cited
+    # all of them: what goes with the score when they are deleted is said of all
+    mine = cited[cited["variant"] == name].sort_values("rank") if len(cited) else cited
     scale = float(record.get("scale", math.nan))
     calibrated = math.isfinite(scale) and scale > 0
     lines = [
         Markup("<li><span>{}</span> <b>{}</b></li>").format(
-            rich(f"{{f{r.feature}}} {words.kind(str(r.name_)) or 'unnamed'}, {r.orientation}"),
+            rich(f"{{f{r.feature}}}, read {r.orientation}: {words.kind(str(r.name_)) or 'unnamed'}"),
             words.signed(r.contribution * (scale if calibrated else 1.0)),
         )
         for r in records(mine.rename(columns={"name": "name_"}))
@@ -111,5 +112,5 @@ def evidence_card(record: dict[Any, Any], variants: pd.DataFrame, cited: pd.Data
             else "added to the score of the probe, which is not calibrated"
         ),
         faithful=_faithful(record),
-        nearest=f" Nearest known: {nearest}." if nearest else "",
+        nearest=f" Nearest known cases, by the features they change: {nearest}." if nearest else "",
     )

@@ -20,7 +20,7 @@ REMOVED = (
     Head("random features, mean", numeric=True),
     Head("random features, 99 %", numeric=True),
     Head("[[q]]", numeric=True),
-    Head("base it speaks for", numeric=True),
+    Head("base that rises most when it is turned up", numeric=True),
     Head("bases", numeric=True),
     Head("Verdict"),
 )
@@ -73,8 +73,8 @@ def _removal(run: Run, draft: Draft, alpha: float) -> None:
     if len(idle):
         named = [_called(f, c) for f, c in zip(idle["feature"], idle["concept"], strict=True)]
         draft.fail(
-            f"Removing {words.listing(named, 8)} raises the negative log-likelihood no more than removing random"
-            " features does.",
+            f"Removing {words.listing(named, 8)}{', one at a time,' if len(named) > 1 else ''} raises the negative"
+            " log-likelihood no more than removing random features does, at the q-value of the run.",
             "not found",
         )
     rows = [
@@ -107,11 +107,23 @@ def _removal(run: Run, draft: Draft, alpha: float) -> None:
         )
     )
     named = [_called(f, c) for f, c in zip(used["feature"].head(3), used["concept"].head(3), strict=True)]
-    draft.answers.append(
-        f"Removing {k} of {n} tested features raises the model's negative log-likelihood more than removing random"
-        f" features with a change of the same size, most of all {words.listing(named)}.{_few(used, n)}"
-        if k
-        else "Removing single features raises the negative log-likelihood no more than removing random ones does."
+    draft.answers.append(_removal_answer(used, n, named))
+
+
+def _removal_answer(used: pd.DataFrame, n: int, named: list[str]) -> str:
+    """What removing features did, in a sentence or two: discoveries, of `n` tested, the first of them by name."""
+    if not n:
+        return "No feature could be removed where enough bases are active to measure it."
+    if not len(used):
+        return (
+            f"Removing single features ({n} were tested) raises the negative log-likelihood no more than removing"
+            " random ones does."
+        )
+    most = ", most of all" if len(used) > len(named) else ":"
+    return (
+        f"Removing {len(used)} of {words.count(n, 'tested feature')}, one at a time, raises the model's negative"
+        " log-likelihood more than removing random features with a change of the same size"
+        f"{most} {words.listing(named)}.{_few(used, n)}"
     )
 
 
@@ -125,7 +137,9 @@ def _few(used: pd.DataFrame, n: int) -> str:
             for b, q in zip(used["firing_bases"], used["q"], strict=True)
         ]
     )
-    return f" So few (measured on {bases_measured}) are candidates, not a finding."
+    which = "One alone" if len(used) == 1 else "So few"
+    verb = "is a candidate" if len(used) == 1 else "are candidates"
+    return f" {which} (measured on {bases_measured}) {verb}, not a finding."
 
 
 def _called(feature: int, concept: str) -> str:

@@ -109,7 +109,7 @@ def add_cohort(run: Run, name: str, draft: Draft, alpha: float) -> None:
     associations = run.of_set("associations", name)
     _plain(associations, draft)
     draft.answers.append(
-        f"In cohort {title}, {words.count(len(replicated), 'feature')} {'goes' if len(replicated) == 1 else 'go'} with"
+        f"In cohort {title}, {words.count(len(replicated), 'feature')} {'goes' if len(replicated) <= 1 else 'go'} with"
         f" the phenotype beyond relatedness.{themselves(associations, alpha)}"
     )
 

@@ -52,8 +52,8 @@ def section(run: Run, dossiers: Callable[[list[int]], list[FeatureFacts]], shown
     if chosen:
         draft.show(
             Prose(
-                "**The best feature of each class.** Darker bases: the activation is higher there. Threshold and class"
-                " were chosen on the selection split and measured on the test split."
+                "**The best feature of each class.** Darker bases: the activation is higher there. Feature and"
+                " threshold were chosen on other blocks than those on which they are measured."
             )
         )
         cards = Markup("").join(feature_card(run, d) for d in dossiers(chosen))
@@ -68,10 +68,10 @@ def section(run: Run, dossiers: Callable[[list[int]], list[FeatureFacts]], shown
     _genesets(run, draft)
     left = summary[summary["status"] != "scored"]
     if len(left):
-        listed = [f"{label(str(r.annotation), str(r.strand))} ({r.status.split(',')[0]})" for r in records(left)]
+        listed = [f"{label(str(r.annotation), str(r.strand))} ({r.status})" for r in records(left)]
         draft.fail(
-            f"{words.count(len(left), 'annotation class', 'annotation classes')} could not be scored, for want of"
-            f" instances that can be held out apart: {words.listing(listed, 40)}.",
+            f"{words.count(len(left), 'annotation class', 'annotation classes')} could not be scored:"
+            f" {'; '.join(listed)}.",
             "limit",
         )
     return draft.section(TITLE, QUESTION)
@@ -79,21 +79,24 @@ def section(run: Run, dossiers: Callable[[list[int]], list[FeatureFacts]], shown
 
 def _answer(best: pd.DataFrame, carries: pd.Series, draft: Draft) -> None:
     n, k = len(best), int(carries.sum())
+    if not n:
+        draft.answers.append("No annotation class could be scored.")
+        return
     missing = best[~carries]
     if len(missing):
         listed = [
-            f"{r.label} (F1 {words.fixed(r.f1_domain)}, null {words.fixed(r.f1_null95)})"
-            for r in records(missing.head(12))
+            f"{r.label} (F1 {words.fixed(r.f1_domain)}, null {words.fixed(r.f1_null95)})" for r in records(missing)
         ]
         draft.fail(f"No single feature meets the criteria of a name for {words.listing(listed, 12)}.", "not found")
     top = [f"{r.label} ({{f{r.feature}}}, F1 {words.fixed(r.f1_domain)})" for r in records(best[carries])]
     draft.answers.append(
-        f"For {k} of {n} annotation classes that could be scored, a single feature meets the criteria of a name:"
+        f"For {k} of {words.count(n, 'annotation class', 'annotation classes')} that could be scored, a single feature"
+        " meets the criteria of a name:"
         f" {words.listing(top)}."
         if k
         else (
-            f"For none of the {n} annotation classes that could be scored does a single feature meet the criteria of a"
-            " name."
+            f"No single feature meets the criteria of a name for any of the"
+            f" {words.count(n, 'annotation class', 'annotation classes')} that could be scored."
         )
     )
 
@@ -103,19 +106,24 @@ def _counts(run: Run, named: pd.DataFrame, draft: Draft) -> None:
     best = closest(run)
     grades = named["grade"].value_counts()
     counted = [f"{grades[g]:,} {g}" for g in ("strong", "moderate") if g in grades]
+    more = len(best) - len(named)
+    weak = f"; of {more:,} more, weak evidence says what {'it is' if more == 1 else 'they are'} near" if more else ""
     draft.answers.append(
         f"{words.count(len(named), 'feature')} {'carries' if len(named) <= 1 else 'carry'} a"
-        f" name{f' ({words.listing(counted)})' if counted else ''}; of {len(best) - len(named):,} more, weak evidence"
-        " says what they are near."
+        f" name{f' ({words.listing(counted)})' if counted else ''}{weak}."
     )
     if n := fallen(best.reset_index()):
         draft.fail(
-            f"{words.count(n, 'feature')} {'agrees' if n == 1 else 'agree'} with a class by F1, but with too few of its"
-            " bases ([[mcc]] below the limit) to be named after it.",
+            f"{words.count(n, 'feature')} {'agrees' if n == 1 else 'agree'} with a class by F1, but by bases too little"
+            " ([[mcc]] below the limit) to be named after it.",
             "not found",
         )
     if len(named) and (alike := int((~named["beats_kmer"].astype(bool)).sum())):
-        draft.fail(f"{alike:,} of {len(named):,} named features rank bases no better than 6-mers do.", "not found")
+        draft.fail(
+            f"{alike:,} of {words.count(len(named), 'named feature')} {'ranks' if alike == 1 else 'rank'} the bases of"
+            " their class no better, or not certainly, than a model of 6-mers and GC does.",
+            "not found",
+        )
 
 
 def _figure(best: pd.DataFrame) -> Figure:
@@ -128,8 +136,8 @@ def _figure(best: pd.DataFrame) -> Figure:
     picture = svg.figure(lambda ax: figures.claims_plot(ax, best), (theme.WIDTH_2, 0.2 * len(best) + 0.9), alt)
     return Figure(
         picture,
-        "Each line is one annotation class: the blue dot is its best feature, the other marks are what it must beat. n"
-        " of each class is in the table below.",
+        "Each line is one annotation class: the blue dot is its best feature, the other marks are its null and"
+        " baselines. n of each class is in the table below.",
         wide=True,
     )
 
@@ -156,13 +164,15 @@ def _classes(best: pd.DataFrame, carries: pd.Series) -> Table:
         Head("Verdict"),
     ]
     return Table(
-        "Every annotation class, its best feature and what that must beat",
+        "Every annotation class, its best feature, null and baselines",
         heads,
         rows,
         note=(
             "All numbers are domain F1 on blocks of the genome that played no part in choosing feature or threshold. A"
-            " name needs an F1 above 95 of 100 circularly shifted copies and above the always-on feature, an MCC by"
-            " bases at the limit of the run or more, and both q-values below 0.05."
+            " name needs an F1 and an MCC by bases at the limits of the run or more, an F1 above 95 of 100 circularly"
+            " shifted copies and above the always-on feature, and q-values of both tests below the level of the run;"
+            " other baselines are no condition of a name. Classes with few instances are cross-validated, and shifted"
+            " instances have to do worse too."
         ),
         shown=12,
     )
@@ -231,17 +241,40 @@ def _replication(run: Run, draft: Draft) -> None:
                 Cell(f"{len(rows_of_check) - len(checked):,}", len(rows_of_check) - len(checked)),
             ]
         )
-        if len(checked):
-            lost = checked[~checked["survives"].astype(bool)].drop_duplicates("feature")
-            if len(lost):
-                first = features_called([int(f) for f in lost["feature"]], names(run))
-                draft.fail(
-                    f"{len(lost):,} of {words.count(checked['feature'].nunique(), 'named feature')} fail to replicate"
-                    f" {CHECKS.get(str(check), str(check))}: {words.listing(first, 8)}.",
-                    "not found",
-                )
-    heads = [Head("Check"), Head("replicated", numeric=True), Head("could not be checked", numeric=True)]
-    draft.show(Table("[[replication|Replication]] of annotations", heads, rows, sortable=False, anchor="replication"))
+        if text := lost_names(checked, str(check), names(run)):
+            draft.fail(text, "not found")
+    heads = [Head("Check"), Head("checks that hold", numeric=True), Head("could not be checked", numeric=True)]
+    note = (
+        "Every part of the sequence is tested by itself, that on which the name was chosen among them: each strand,"
+        " each genome, each split. One check a feature and part."
+    )
+    title = "[[replication|Replication]] of annotations"
+    draft.show(Table(title, heads, rows, note=note, sortable=False, anchor="replication"))
+
+
+def lost_names(checked: pd.DataFrame, check: str, named: pd.DataFrame) -> str:
+    """A sentence on named features whose name does not hold in some part; empty where all hold in all.
+
+    Parameters
+    ----------
+    checked
+        Rows of contract `REPLICATION` of one check, all of which could be made.
+    check
+        Which one: a key of `CHECKS`.
+    named
+        Names, indexed by feature.
+    """
+    lost = checked[~checked["survives"].astype(bool)]
+    if lost.empty:
+        return ""
+    where = [f"{part}: {n}" for part, n in lost["against"].value_counts(sort=False).items() if part]
+    first = features_called([int(f) for f in lost["feature"].drop_duplicates()], named)
+    n = len(first)
+    return (
+        f"{n:,} of {words.count(checked['feature'].nunique(), 'named feature')} {'fails' if n == 1 else 'fail'} to"
+        f" replicate {CHECKS.get(check, check)}{f' ({words.listing(where, 8)})' if where else ''}:"
+        f" {words.listing(first, 8)}."
+    )
 
 
 def _motifs(run: Run, draft: Draft) -> None:

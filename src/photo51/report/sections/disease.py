@@ -39,8 +39,8 @@ def section(run: Run, n_cards: int = 4, alpha: float = 0.05) -> Section:
         elif len(run.of_set("cards", name)):
             draft.show(
                 Note(
-                    "Evidence cards are left out here, since no score of the model tells these variants apart within"
-                    f" genes. They lie in `biomarkers/{name}/cards`."
+                    "Evidence cards are left out here, since neither the model's likelihood nor its features tell these"
+                    f" variants apart within genes. They lie in `biomarkers/{name}/cards`."
                 )
             )
     for name in run.sets("cohort_tests"):
@@ -57,7 +57,7 @@ def _variant_set(run: Run, name: str, draft: Draft, alpha: float) -> None:
     genes = words.count(variants["gene"].nunique(), "gene or region", "genes and regions")
     draft.show(
         Heading(f"Variants: {title}", f"variants-{name}"),
-        Prose(f"{words.count(len(variants), 'variant')} in {genes}: {words.listing(counted)}."),
+        Prose(f"{words.count(len(variants), 'variant')} in {genes}: {words.listing(counted, len(counted))}."),
     )
     judged = run.of_set("classifiers", name)
     if judged.empty:
@@ -73,7 +73,7 @@ def _variant_set(run: Run, name: str, draft: Draft, alpha: float) -> None:
     c = contrast(name, run.labels(name), judged, tests)
     draft.show(Prose(f"Compared: {c.cases} (cases) with {c.controls} (controls)."))
     if c.described:
-        draft.fail(f"{title}: not informative as a find of disease: {c.described}.", "limit")
+        draft.fail(f"{title}: not informative of what sets {c.cases} apart: {c.described}.", "limit")
         draft.answers.append(f"**{title}**: not informative: {c.described}.")
     if len(whole):
         _prediction(whole, c, draft)
@@ -142,7 +142,7 @@ def _gain(r: Record, g: Gain, c: Contrast, draft: Draft) -> None:
     if c.described:
         return
     if g.gains and g.beats:
-        draft.answers.append("Features add to it, beyond the best baseline.")
+        draft.answers.append("Features add to it, beyond every baseline.")
     elif g.gains:
         draft.answers.append("Features add to it, but a baseline without them does as well.")
     else:
@@ -155,8 +155,8 @@ def _gain(r: Record, g: Gain, c: Contrast, draft: Draft) -> None:
         )
     elif not g.beats:
         draft.fail(
-            f"{c.label}: features and likelihood together (AUROC {words.fixed(r['auroc_within'])}) do not beat the best"
-            f" baseline: {than(g)}.",
+            f"{c.label}: features and likelihood together (AUROC {words.fixed(r['auroc_within'])}) do not beat what"
+            f" needs no features: {than(g)}.",
             "not found",
         )
 
@@ -217,8 +217,8 @@ def _forest(whole: pd.DataFrame, c: Contrast) -> Figure:
     )
     picture = svg.figure(lambda ax: plots.classifier_bars(ax, whole), (theme.WIDTH_2, 0.26 * len(whole) + 0.9), alt)
     caption = (
-        "Every score and what it must beat. Filled: among variants of one gene, with 95 % intervals over genes; open:"
-        " over all pairs. The dotted line is chance."
+        "Every score, and beside it baselines, confounders and null. Filled: among variants of one gene, with 95 %"
+        " intervals over genes; open: over all pairs. The dotted line is chance."
     )
     return Figure(picture, caption, wide=True)
 
@@ -268,8 +268,8 @@ def _audit(tests: pd.DataFrame, audit: pd.DataFrame, draft: Draft) -> None:
     lines = []
     if "testable" in tests and (idle := int((~tests["testable"].astype(bool)).sum())):
         lines.append(
-            f"{idle:,} of {len(tests):,} tests cannot be made: too few variants are not 0 for any arrangement of labels"
-            " to reach a discovery; they are not in the family."
+            f"{idle:,} of {words.count(len(tests), 'test')} cannot be made: so few variants change the feature that no"
+            " arrangement of labels would reach a discovery; they are not in the family."
         )
     if len(audit):
         hits = int((audit["discoveries"] > 0).sum())

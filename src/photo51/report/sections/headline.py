@@ -89,10 +89,9 @@ def section(sections: Sequence[Section]) -> Section:
                 "Each row is one finding with its negative control: the same measurement where no association can be."
             )
         )
+    which = "claim beats its" if tested == 1 else "claims beat their"
     answer = (
-        f"{beyond} of {tested} claims beat their negative control."
-        if tested
-        else "This run made no claim that could be tested."
+        f"{beyond} of {tested} {which} negative control." if tested else "This run made no claim that could be tested."
     )
     about = next((s.answer for s in sections if s.anchor == "concepts" and not s.absent), "")
     return Section(ANCHOR, TITLE, QUESTION, f"{answer} {about}".strip(), blocks)

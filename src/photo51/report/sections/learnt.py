@@ -154,10 +154,10 @@ def _compared(run: Run, windows: pd.DataFrame, before: str, after: str) -> str:
     change, kl = float(windows["delta_bits"].mean()), float(windows["kl"].mean())
     if kl == 0:
         return f"`{after}` and `{before}` predict the same, base by base: their divergence is 0."
-    verb = "rises" if change > 0 else "falls"
+    moved = f"{'rises' if change > 0 else 'falls'} by {words.number(abs(change))} bits a base"
     text = (
         f"The predictions of `{before}` and `{after}` diverge by {words.number(kl)} bits a base, and from the former to"
-        f" the latter surprisal {verb} by {words.number(abs(change))} bits a base"
+        f" the latter surprisal {moved if change else 'stays as it is on average'}"
     )
     gate = run.table("learnt_gate")
     bits = gate[gate["quantity"] == "bits"] if gate is not None else None
@@ -249,8 +249,10 @@ def _records(run: Run, draft: Draft) -> None:
     )
     causes = [f"{n} {cause}" for cause, n in named["cause"].value_counts().items()]
     listed = f" ({words.listing(causes)})" if causes else ""
-    verb = "stands" if len(named) == 1 else "stand"
-    draft.answers.append(f"Of {words.count(len(table), 'record')} of the corpus {len(named)} {verb} out{listed}.")
+    verb = "stands" if len(named) <= 1 else "stand"
+    draft.answers.append(
+        f"Of {words.count(len(table), 'record')} of the corpus {len(named) or 'none'} {verb} out{listed}."
+    )
     if run.has("learnt_disparity"):
         _disparity(run, draft)
 

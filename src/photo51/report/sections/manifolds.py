@@ -76,16 +76,7 @@ def _groups(run: Run, draft: Draft, shown: int) -> None:
     counted = [
         _counted(str(s), int(c)) for s, c in traced.loc[traced["shape"] != CLOUD, "shape"].value_counts().items()
     ]
-    traces = (
-        f"{shaped} of these trace a shape ({words.listing(counted)}), "
-        if shaped
-        else "none of these traces a line, ring, sphere or tree, "
-    )
-    draft.answers.append(
-        f"{words.count(n, 'group')} of features are active together, {k} of them more than circularly shifted copies"
-        f" are; {traces}{clouds} {'is a cloud' if clouds == 1 else 'are clouds'} of several dimensions,"
-        f" of {k - clouds - shaped} the shape cannot be told."
-    )
+    draft.answers.append(_counted_groups(n, k, shaped, clouds, words.listing(counted)))
     if not shaped:
         draft.fail(
             "No group of features traces a line, a ring, a sphere or a tree that could be told from chance.",
@@ -101,15 +92,43 @@ def _groups(run: Run, draft: Draft, shown: int) -> None:
     alone = ~beyond & ~table["manifold"].astype(bool)
     if count := int(alone.sum()):
         draft.fail(
-            f"{words.count(count, 'group')} of features are active together, and no more than that.",
+            f"{words.count(count, 'group')} of features {'is' if count == 1 else 'are'} active together, no more than"
+            " circularly shifted copies are.",
             "not found",
         )
     if count := int((beyond & ~table["manifold"].astype(bool)).sum()):
         draft.fail(
-            f"{words.count(count, 'group')} of features depend on each other, but their shape cannot be told (the table"
+            f"In {words.count(count, 'group')} features depend on each other, but the shape cannot be told (the table"
             " says why).",
             "not found",
         )
+
+
+def _counted_groups(n: int, beyond: int, shaped: int, clouds: int, listed: str) -> str:
+    """How many groups there are, how many depend beyond chance, and what those trace: a sentence.
+
+    Parameters
+    ----------
+    n, beyond
+        Groups, and those among them that depend on each other more than circularly shifted copies do.
+    shaped, clouds
+        Of these, those that trace a shape, and those that are clouds.
+    listed
+        The shapes with their numbers.
+    """
+    begin = f"{words.count(n, 'group')} of features {'is' if n <= 1 else 'are'} active together, "
+    if not beyond:
+        return f"{begin}{'none of them' if n > 1 else 'and not'} more than circularly shifted copies are."
+    parts = [
+        f"{shaped} of these {'traces' if shaped == 1 else 'trace'} a shape ({listed})"
+        if shaped
+        else "none of these traces a line, ring, sphere or tree"
+    ]
+    if clouds:
+        parts.append(f"{clouds} {'is a cloud' if clouds == 1 else 'are clouds'} of several dimensions")
+    if rest := beyond - clouds - shaped:
+        parts.append(f"of {rest} the shape cannot be told")
+    return f"{begin}{beyond} of them more than circularly shifted copies are; {', '.join(parts)}."
 
 
 def _order(run: Run, traced: pd.DataFrame) -> list[int]:
@@ -131,8 +150,8 @@ def _meanings(run: Run, traced: pd.DataFrame, draft: Draft) -> None:
     silent = [c for c in placed["cluster"] if c not in with_meaning]
     if silent:
         draft.fail(
-            f"The coordinate of {words.listing([f'group {c}' for c in silent], 12)} follows nothing that was tested,"
-            " beyond rotation and six-letter words.",
+            f"The coordinate of {words.listing([f'group {c}' for c in silent], 12)} follows nothing that was tested"
+            " both beyond circular shifts and more closely than six-letter words do.",
             "not found",
         )
     if with_meaning:
@@ -243,7 +262,7 @@ def _table(run: Run, table: pd.DataFrame) -> Table:
     ]
     rows = []
     for r in table.to_dict("records"):
-        meaning = run.meanings["quantity"].get(r["cluster"], "")
+        meaning = _varies(run, int(r["cluster"]))
         dimension = (
             float(np.nanmean([r["dimension_two_nn"], r["dimension_tle"]]))
             if not (math.isnan(r["dimension_two_nn"]) and math.isnan(r["dimension_tle"]))
@@ -254,7 +273,7 @@ def _table(run: Run, table: pd.DataFrame) -> Table:
                 int(r["cluster"]),
                 words.kind(str(r["shape"])),
                 int(r["n_features"]),
-                words.kind(str(meaning)) if meaning else "–",
+                meaning,
                 _with_null(r["dependence"], r["dependence_null"]),
                 q_cell(r["q_dependence"]),
                 _with_null(dimension, r["dimension_null"], 1),
@@ -272,6 +291,14 @@ def _table(run: Run, table: pd.DataFrame) -> Table:
         " circularly shifted by itself within the bases where the group is active."
     )
     return Table("Every group of features", heads, rows, note=note, shown=10, row_heads=False, anchor="groups")
+
+
+def _varies(run: Run, cluster: int) -> str:
+    """What varies along a group's coordinate, and whether six-letter words explain as much of it."""
+    if cluster not in run.meanings.index:
+        return "–"
+    m = run.meanings.loc[cluster]
+    return words.kind(str(m["quantity"])) + ("" if m["beyond_kmer"] else " (six-letter words explain as much)")
 
 
 def _with_null(value: float, null: float, decimals: int = 2) -> Cell:
@@ -351,7 +378,7 @@ def _positive_controls(table: pd.DataFrame, draft: Draft) -> None:
     )
     if len(tested):
         draft.answers.append(
-            f"Of {words.count(len(tested), 'known shape')} that could be tested, {len(shown)}"
+            f"Of {words.count(len(tested), 'positive control')} that could be tested, {len(shown)}"
             f" {'is' if len(shown) == 1 else 'are'} shown."
         )
         drawn = tested.assign(label=[words.kind(str(c)) for c in tested["control"]])

@@ -117,20 +117,22 @@ def _proof(run: Run, draft: Draft) -> None:
             Head("rank", numeric=True),
             Head("[[f1]]", numeric=True),
             Head("[[null_f1]]", numeric=True),
-            Head("best of all features"),
+            Head("best of those enriched in it"),
             Head("its [[f1]]", numeric=True),
             Head("its place in the ranking"),
             Head("Verdict"),
         ]
         note = (
-            "A class is recovered where one of the first 20 features marks it. The best of all features says whether"
-            " the dictionary holds the class at all."
+            "A class is recovered where the one of the first features of the ranking that marks it best, on blocks to"
+            " choose on, exceeds its null F1 and the limit of the run on others. The best of all features that are"
+            " enriched in the class, chosen likewise, says whether the dictionary holds the class at all."
         )
         draft.show(Table("Leave-one-annotation-out validation", heads, rows, note=note))
     missed = [words.kind(str(r.annotation)) for r in records(tested) if not r.recovered]
     if missed:
+        each, them = (", each by itself", "any of them") if len(missed) > 1 else ("", "it")
         draft.fail(
-            f"With {words.listing(missed)} hidden, the first 20 features of the ranking did not bring it back.",
+            f"With {words.listing(missed)} hidden{each}, the first features of the ranking did not bring {them} back.",
             "not found",
         )
     for r in records(table[table["status"] != "tested"]):

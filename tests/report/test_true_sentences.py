@@ -1,0 +1,230 @@
+"""Sentences that are true as worded, at the edges too: counts worked by hand from small tables."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from photo51 import words
+from photo51.findings import causes as cause_claims
+from photo51.findings import concepts as concept_claims
+from photo51.report.elements import blocks, feature_text, glossary
+from photo51.report.elements.blocks import Claim
+from photo51.report.elements.shapes import shape_sentence
+from photo51.report.sections import calibration, causes, concepts, manifolds, unnamed
+from photo51.report.sections.base import Draft, Section
+from photo51.report.show import answer as answer_of
+from photo51.run.known import Known
+
+NAMED = pd.DataFrame({"annotation": ["CDS", "tRNA"], "strand": "sense"}, index=pd.Index([3, 9], name="feature"))
+# two named features, each checked in three genomes: f3 holds in two, f9 in all
+CHECKS = pd.DataFrame(
+    {
+        "check": "genome", "against": ["a", "b", "c"] * 2, "feature": [3, 3, 3, 9, 9, 9], "reason": "checked",
+        "survives": [True, True, False, True, True, True],
+    }
+)  # fmt: skip
+
+
+def test_replication_counts_checks_and_says_in_which_part_a_name_fails():
+    """Five of six checks hold, of two names: the page once called these six names."""
+    (found,) = concept_claims.replication(CHECKS)
+    assert found.n_text == "5 of 6 checks of 2 named features"
+    assert found.value_text.replace("\u202f", " ") == "83.3 %"
+    assert "all checks of 1 of 2 features hold" in found.null_text
+    said = concepts.lost_names(CHECKS, "genome", NAMED)
+    assert said == ("1 of 2 named features fails to replicate in each genome by itself (c: 1): {f3} coding sequence.")
+    assert concepts.lost_names(CHECKS[CHECKS["feature"] == 9], "genome", NAMED) == ""
+
+
+def classes(n: int, carried: int) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"label": [f"class {i}" for i in range(n)], "feature": range(n), "f1_domain": 0.5, "f1_null95": 0.1}
+    ).assign(carries=[i < carried for i in range(n)])
+
+
+def test_every_class_without_a_name_is_listed():
+    """Of 23 such classes the page once listed 12, as if those were all."""
+    draft, best = Draft("concepts"), classes(29, 6)
+    concepts._answer(best, best["carries"], draft)
+    said = draft.failures[0].what
+    assert said.count("(F1") == 12
+    assert said.endswith("and 11 more.")
+
+
+@pytest.mark.parametrize(
+    ("n", "carried", "expected"),
+    [
+        (0, 0, "No annotation class could be scored."),
+        (1, 0, "No single feature meets the criteria of a name for any of the 1 annotation class that could be scored."),
+        (2, 1, "For 1 of 2 annotation classes that could be scored, a single feature meets the criteria of a name:"),
+    ],
+)  # fmt: skip
+def test_an_answer_on_classes_is_true_of_none_and_of_one(n, carried, expected):
+    draft, best = Draft("concepts"), classes(n, carried)
+    concepts._answer(best, best["carries"], draft)
+    assert draft.answers[0].startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        ((65, 57, 0, 15, ""), "65 groups of features are active together, 57 of them more than circularly shifted copies are; none of these traces a line, ring, sphere or tree, 15 are clouds of several dimensions, of 42 the shape cannot be told."),
+        ((1, 1, 1, 0, "1 ring"), "1 group of features is active together, 1 of them more than circularly shifted copies are; 1 of these traces a shape (1 ring)."),
+        ((4, 0, 0, 0, ""), "4 groups of features are active together, none of them more than circularly shifted copies are."),
+        ((2, 1, 0, 1, ""), "2 groups of features are active together, 1 of them more than circularly shifted copies are; none of these traces a line, ring, sphere or tree, 1 is a cloud of several dimensions."),
+    ],
+)  # fmt: skip
+def test_groups_are_counted_without_a_clause_on_nothing(counts, expected):
+    assert manifolds._counted_groups(*counts) == expected
+
+
+def test_a_group_without_a_coordinate_is_not_said_to_follow_nothing(run):
+    partial = run.replaced({"meaning": None})
+    row = run.need("manifolds").iloc[0].to_dict() | {"manifold": True, "n_features": 4, "cluster": 999}
+    named = NAMED.iloc[:0]
+    assert "has no coordinate" in shape_sentence(run, row | {"coordinate": "none"}, named)
+    assert "was not tested in this run" in shape_sentence(partial, row | {"coordinate": "angle"}, named)
+    assert "Nothing that was tested varies" in shape_sentence(run, row | {"coordinate": "angle"}, named)
+
+
+def test_a_quantity_that_words_explain_as_well_is_said_to_be_one(run):
+    table = run.need("meaning").iloc[:1].assign(q=0.01, effect=0.07, effect_kmer=0.23)
+    partial = run.replaced({"meaning": table})
+    cluster = int(table["cluster"].iloc[0])
+    assert manifolds._varies(partial, cluster).endswith("(six-letter words explain as much)")
+    row = run.need("manifolds").set_index("cluster", drop=False).loc[cluster].to_dict()
+    said = shape_sentence(partial, row, NAMED.iloc[:0]).replace("\u202f", " ")
+    assert "explains 7 % of the variance of" in said
+    assert "on held-out blocks; the last six bases alone explain 23 %, as much or more." in said
+    alone = shape_sentence(run.replaced({"meaning": table.assign(effect_kmer=float("nan"))}), row, NAMED.iloc[:0])
+    assert "last six bases" not in alone
+
+
+def removals(q_small: int, n: int) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "feature": range(n), "concept": "", "q": [0.01] * q_small + [0.9] * (n - q_small), "firing_bases": 21,
+            "ablation_dnll": 0.1, "ablation_p": [1e-6] * q_small + [0.9] * (n - q_small),
+        }
+    )  # fmt: skip
+
+
+def test_removals_are_told_of_none_of_one_and_of_many():
+    none = removals(0, 0)
+    assert causes._removal_answer(none, 0, []).startswith("No feature could be removed")
+    assert cause_claims.removal(none, 0.05).verdict == "untested"
+    one = removals(1, 40)
+    said = causes._removal_answer(one[one["q"] <= 0.05], 40, ["{f0}"])
+    assert ": {f0}. One alone (measured on 21 bases, q 0.010) is a candidate, not a finding." in said
+    assert "most of all" not in said
+    many = removals(5, 40)
+    assert ", most of all {f0}, {f1} and {f2}." in causes._removal_answer(
+        many[many["q"] <= 0.05], 40, ["{f0}", "{f1}", "{f2}"]
+    )
+
+
+def test_a_fall_of_surprisal_is_no_rise_however_small():
+    nothing = pd.DataFrame()
+    cause = {
+        "ablation_dnll": -0.00157, "ablation_p": 0.53, "firing_bases": 1, "ablation_null_q99": 0.00373, "steer_base": "",
+    }  # fmt: skip
+    facts = Known(1, True, *([nothing] * 3), {}, {}, cause, {}, {}, None, *([nothing] * 4))
+    said = feature_text.cause(facts)
+    assert "Removing it lowers the model's negative log-likelihood by 0.00157 bits a base" in said
+    assert "(n = 1 base), no larger rise than with random features" in said
+
+
+FIGURES = {
+    "alpha": 0.05, "features_compared": 256, "run_real_pairs": 12_977, "run_real_both": 830, "run_rotated_both": 0,
+    "run_real_discoveries": 1_937, "run_rotated_discoveries": 0, "run_real_discoveries_adjusted": 1_120,
+    "run_rotated_discoveries_adjusted": 0, "run_real_features": 210, "run_rotated_features": 0,
+}  # fmt: skip
+
+
+def test_pairs_are_said_to_be_of_the_features_that_were_shifted_too():
+    """The run has 3,230 pairs of 1,024 features; only those of 256 features have a control."""
+    draft = Draft("calibration")
+    calibration._counts(FIGURES, draft, 0.05)
+    assert draft.answers == [
+        "Yes: the run found 830 pairs of 256 features and annotations; with the activations circularly shifted along the"
+        " genome it found no pair."
+    ]
+    loose = Draft("calibration")
+    calibration._counts(FIGURES | {"run_rotated_both": 60}, loose, 0.05)
+    assert loose.answers[0].startswith("Not quite")
+    assert "60 pairs in circularly shifted activations, more than 5\u202f% of the 830 pairs of the real ones" in (
+        loose.failures[0].what
+    )
+    alone = Draft("calibration")
+    calibration._counts({k: v for k, v in FIGURES.items() if "rotated" not in k}, alone, 0.05)
+    assert "None" not in str(alone.blocks[0].html())
+
+
+class WithHidden:
+    """A run that has one table."""
+
+    def __init__(self, table):
+        self.table = table
+
+    def has(self, _):
+        return True
+
+    def need(self, _):
+        return self.table
+
+
+def test_several_hidden_classes_are_them():
+    rows = pd.DataFrame(
+        {
+            "annotation": ["tRNA", "rRNA"], "status": "tested", "recovered": False, "feature": 1, "rank": 2, "f1_domain": 0.1,
+            "f1_null95": 0.2, "best_feature": 1, "best_f1": 0.1, "best_rank": 0, "best_gate": "n_eff below 30",
+        }
+    )  # fmt: skip
+    draft = Draft("unnamed")
+    unnamed._proof(WithHidden(rows), draft)
+    assert (
+        draft.failures[0].what
+    ) == "With tRNA and rRNA hidden, each by itself, the first features of the ranking did not bring any of them back."
+    one = Draft("unnamed")
+    unnamed._proof(WithHidden(rows.iloc[:1]), one)
+    assert one.failures[0].what == "With tRNA hidden, the first features of the ranking did not bring it back."
+
+
+def test_a_notebook_counts_claims_with_a_verdict_as_the_report_does():
+    made = [Claim(str(v), "1", "0", "n = 1", v, "x") for v in ("yes", "no", "described", "untested")]
+    text = str(answer_of(Section("x", "X", "?", "", claims=made)).html())
+    assert "1 of 2 claims beat their negative control" in text
+    assert "could not be" not in text
+    only = str(answer_of(Section("x", "X", "?", "", claims=made[2:])).html())
+    assert "Nothing here could be tested" in only
+
+
+def test_names_that_files_have_are_no_terms_of_the_glossary():
+    assert str(blocks.rich("[[acyl]] & [[x|y]]")) == "[[acyl]] &amp; [[x|y]]"
+
+
+def test_every_term_of_a_sentence_is_in_the_glossary():
+    source = Path(blocks.__file__).parents[2]
+    asked = {
+        key
+        for folder in ("report", "findings")
+        for path in (source / folder).rglob("*.py")
+        for key in re.findall(r"\[\[(\w+)(?:\|[^\]{]+)?\]\]", path.read_text(encoding="utf-8"))
+    } - {"term"}
+    assert asked
+    assert asked <= set(glossary.TERMS)
+
+
+def test_a_weak_name_is_called_by_its_evidence_wherever_it_stands():
+    called = [
+        words.feature_called("codon_position_2", "antisense", e, named=n)
+        for e, n in (("held-out concept", True), ("held-out concept", False), ("exact null", False), ("top windows", False))
+    ]  # fmt: skip
+    assert called == [
+        "second codon position, antisense",
+        "like second codon position, antisense",
+        "enriched in second codon position, antisense",
+        "strongest in second codon position, antisense",
+    ]
