@@ -1,9 +1,12 @@
+import ast
 import re
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+import photo51
 from photo51 import words
 from photo51.report.elements.blocks import (
     Claim,
@@ -12,6 +15,7 @@ from photo51.report.elements.blocks import (
     Head,
     Note,
     Table,
+    literal,
     rich,
     script_safe,
     slug,
@@ -95,6 +99,25 @@ def test_rich_text_escapes_what_it_does_not_know():
     assert rich("{f12} and [[q|q-values]]") == (
         '<a href="atlas/index.html#f12">f12</a> and <a class="term" href="#term-q" aria-describedby="term-q">q-values</a>'
     )
+
+
+def test_every_term_in_the_sources_is_in_the_glossary():
+    package = Path(photo51.__file__).parent
+    written = {
+        key
+        for path in sorted(package.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        for key in re.findall(r"\[\[(\w+)(?:\||\]\])", node.value)
+    }
+    assert {"q", "f1", "rotation"} <= written
+    assert written - {"term"} <= set(TERMS)
+
+
+def test_names_that_look_like_marks_are_shown_letter_by_letter():
+    name = "a[[zzz]]b**c**{f12}`d`<i>\\*"
+    assert Markup(rich(f"**{literal(name)}** is [[q]]")).striptags() == f"{name} is q-value"
+    assert rich("[[zzz]] and [[zzz|y]]") == "[[zzz]] and [[zzz|y]]"
 
 
 def test_every_term_is_one_sentence():

@@ -1,8 +1,10 @@
 """A base gets the same bits whatever is read with it, before the end, or on how many threads."""
 
+import numpy as np
 import pytest
 import torch
 
+from photo51.model.families.adapters import load_model
 from photo51.model.sites import Sites
 from photo51.model.stripedhyena.cache import HyenaCache
 
@@ -139,3 +141,16 @@ sys.stdout.write(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
         for n in (8_192, 131_072)
     ]
     assert peak[1] < 1.1 * peak[0]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_likelihoods_of_every_length_are_those_of_a_longer_sequence(threads):
+    # a chunk may hold the last base alone, which no score speaks of
+    opened, letters = load_model("sh2:nano", device="cpu"), sequence(600)[0].numpy().astype("uint8")
+    torch.set_num_threads(threads)
+    whole = opened.log_probs([letters])[0]
+    for n in (1, 2, 64, 65, 129, 257, 513):
+        bits = opened.log_probs([letters[:n]])[0]
+        assert bits.shape == (n,)
+        assert np.isnan(bits[0])
+        assert np.array_equal(bits[1:], whole[1:n])

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pybigtools
 import pytest
+from markupsafe import Markup
 
 from photo51.genome.alphabet import encode, reverse_complement
 from photo51.model.families.adapters import load_model
@@ -113,3 +114,31 @@ def test_a_model_without_a_dictionary_is_refused(tmp_path: Path) -> None:
         shelf_of("evo2:7b")
     with pytest.raises(InputError, match="ship-dictionary"):
         Shelved(tmp_path)
+
+
+def test_names_and_records_of_any_kind_are_read_and_shown_letter_by_letter(model, shelf: Shelved, tmp_path) -> None:
+    rng = np.random.default_rng(8)
+    names = ["a[[zzz]]b**c**{f12}`d`", 'x/<script>alert(1)</script>"', "one"]
+    letters = ["".join(rng.choice(list("ACGT"), n)) for n in (65, 40, 1)]
+    path = tmp_path / "hostile.fa"
+    path.write_text("".join(f">{n}\n{s}\n" for n, s in zip(names, letters, strict=True)))
+    found = read_source(open_source(str(path)), model, shelf)
+    page = found.write(tmp_path / "look").read_text()
+    assert "<script>alert" not in page
+    text = Markup(page).striptags()
+    assert f"{names[0]}:1-65; the axis" in text
+    assert f"{names[1]}:1-40; the axis" in text
+    # of a lone base nothing is said, and nothing of the others is lost
+    assert [int(np.isfinite(s["+"].bits).sum()) for s in found.strands] == [64, 39, 0]
+    with pybigtools.open(str(tmp_path / "look/bits_minus.bw")) as bw:
+        assert [sum(b - a for a, b, _ in bw.records(n)) for n in names[:2]] == [64, 39]
+
+
+def test_regions_that_overlap_are_counted_once(model, shelf: Shelved, tmp_path) -> None:
+    twice = read_source(open_source(str(LAMBDA), region="1001-1300;1201-1500"), model, shelf)
+    once = read_source(open_source(str(LAMBDA), region="1001-1500"), model, shelf)
+    assert twice.bits == once.bits
+    pd.testing.assert_frame_equal(twice.calls, once.calls)
+    twice.write(tmp_path / "look")
+    with pybigtools.open(str(tmp_path / "look/bits_plus.bw")) as bw:
+        assert sum(1 for _ in bw.records("NC_001416.1")) == 500

@@ -106,3 +106,57 @@ def test_an_accession_that_cannot_be_had_says_what_to_do(tmp_path: Path, monkeyp
 
     monkeypatch.setattr("photo51.quicklook.source.fetch", offline)
     assert "photo51 fetch NC_009999.9" in refused("NC_009999.9")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"genetic_code": 99}, "--genetic-code: need an NCBI translation table"),
+        ({"topology": "circula"}, "--topology: need auto, linear, circular"),
+    ],
+)
+def test_options_are_refused_alike_for_bases_and_files(options: dict[str, object], says: str, tmp_path: Path) -> None:
+    for text in (DNA, fasta(tmp_path, f">chr\n{DNA}\n")):
+        said = refused(text, **options)
+        assert says in said
+        assert "tmp" not in said.replace(str(tmp_path), "")
+
+
+def test_bases_know_no_pieces_nor_other_contigs() -> None:
+    for topology in ("pieces", "circular:plasmid"):
+        assert "linear or circular for bases" in refused(DNA, topology=topology)
+    (piece,) = open_source(DNA, topology="circular:sequence").pieces
+    assert piece.circular
+
+
+@pytest.mark.parametrize("name", ["a\tb.fa", "c;d.fa", "e .fa ", "#f.fa", 'g"h.fa', "-"])
+def test_files_may_be_called_anything(name: str, tmp_path: Path) -> None:
+    gff = tmp_path / f"{name}.gff3"
+    gff.write_text("##gff-version 3\nchr\tx\tgene\t4\t20\t.\t-\t.\tID=g;Name=abc\n")
+    source = open_source(fasta(tmp_path, f">chr\n{DNA}\n", name), annotation=[gff])
+    assert decode(source.pieces[0].ids) == DNA
+    gene = source.annotations[source.annotations["kind"] == "gene"].iloc[0]
+    assert (gene["start"], gene["end"], gene["strand"]) == (3, 20, "-")
+    assert f"{gff}2: need an annotation file" in refused(str(tmp_path / name), annotation=[Path(f"{gff}2")])
+
+
+def test_a_file_that_is_absent_is_said_to_be() -> None:
+    assert "no such file" in refused("no/such.fa")
+    assert "which is no file" in refused("genome")
+
+
+def test_regions_that_overlap_are_read_once(tmp_path: Path) -> None:
+    path = fasta(tmp_path, f">chr\n{DNA * 4}\n")
+    spans = lambda region: [(p.start, p.end) for p in open_source(path, region=region).pieces]  # noqa: E731
+    assert spans("chr:1-40;chr:30-60") == [(0, 60)]
+    assert spans("61-100;1-90;20-30") == [(0, 100)]
+    # neighbours are two, and keep their order
+    assert spans("41-80;1-40") == [(40, 80), (0, 40)]
+
+
+def test_a_region_over_the_origin_of_a_circle_is_read_in_two_pieces_with_what_lies_around_them(tmp_path: Path) -> None:
+    path = fasta(tmp_path, f">chr\n{DNA}\n")
+    pieces = open_source(path, region="chr:31-25", topology="circular", context=5).pieces
+    assert [(p.start, p.end) for p in pieces] == [(30, len(DNA)), (0, 25)]
+    assert [(decode(p.before), decode(p.after)) for p in pieces] == [(DNA[25:30], DNA[:5]), (DNA[-5:], DNA[25:30])]
+    assert "linear contig" in refused(path, region="31-25")

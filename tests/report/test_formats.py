@@ -75,6 +75,17 @@ def test_bigwig_keeps_gaps_apart_from_zeros(tmp_path):
         assert bw.chroms() == {"a": 20}
 
 
+@pytest.mark.parametrize(("start", "end"), [([0, 2], [3, 5]), ([0, 2], [2, 9]), ([-1, 2], [2, 3]), ([4, 2], [4, 3])])
+def test_a_bigwig_that_would_be_cut_off_is_refused_and_leaves_no_file(tmp_path, start, end):
+    with pytest.raises(ValueError, match="rows within contigs that do not overlap, got a"):
+        write_bigwig(
+            pd.DataFrame({"chrom": ["a", "a"], "start": start, "end": end, "value": [0.5, 2.0]}),
+            {"a": 8},
+            tmp_path / "x.bw",
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("write", [write_bigwig, write_bigbed])
 def test_an_empty_track_is_refused_and_leaves_no_file(tmp_path, write):
     with pytest.raises(ValueError, match="at least one"):

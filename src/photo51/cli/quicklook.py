@@ -44,6 +44,7 @@ def read_command(
     Example: photo51 read mine.fa --out look
     """
     set_threads(threads)
+    from photo51 import words
     from photo51.quicklook.read import check_folder, read_source
     from photo51.quicklook.shelf import shelf_of
     from photo51.quicklook.source import open_source
@@ -61,9 +62,10 @@ def read_command(
     torch.set_num_threads(threads)
     look = read_source(source, load_model(model, device=device), shelf)
     written = look.write(folder)
-    typer.echo(f"bits a base: + {look.bits['+']:.3f}, - {look.bits['-']:.3f}")
+    typer.echo(f"bits a base: + {words.fixed(look.bits['+'], 3)}, - {words.fixed(look.bits['-'], 3)}")
     typer.echo(f"named features: {look.calls['feature'].nunique()} in {len(look.calls)} intervals")
-    if look.unlike:
+    # NaN where no window has a number
+    if look.unlike > 0:
         typer.echo(f"windows unlike the training sequence: {look.unlike:.0%}")
     typer.echo(written)
 

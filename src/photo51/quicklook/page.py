@@ -10,7 +10,18 @@ from markupsafe import Markup
 
 from photo51 import __version__, theme, words
 from photo51.quicklook.picture import picture, reading_of
-from photo51.report.elements.blocks import Block, Figure, Head, Note, Prose, Raw, Table, environment, used_terms
+from photo51.report.elements.blocks import (
+    Block,
+    Figure,
+    Head,
+    Note,
+    Prose,
+    Raw,
+    Table,
+    environment,
+    literal,
+    used_terms,
+)
 from photo51.types import STRANDS
 
 if TYPE_CHECKING:
@@ -132,8 +143,8 @@ def _tracks(read: QuickRead) -> list[Block]:
         out.append(
             Figure(
                 drawn,
-                f"**{place}**; the axis counts from 0, places in words from 1. Above each lane's line is strand +,"
-                " below it strand -. Rest the pointer on a mark for what it is.",
+                f"**{literal(place)}**; the axis counts from 0, places in words from 1. Above each lane's line is"
+                " strand +, below it strand -. Rest the pointer on a mark for what it is.",
                 wide=True,
             )
         )
@@ -181,7 +192,7 @@ def _features(read: QuickRead) -> list[Block]:
                 int(strand.get("+", 0)),
                 int(strand.get("-", 0)),
                 int(calls_of["size"].sum()),
-                words.place(best["chrom"], int(best["start"]), int(best["end"]), best["strand"]),
+                literal(words.place(best["chrom"], int(best["start"]), int(best["end"]), best["strand"])),
                 float(best["share"]),
                 str(first["grade"]),
                 f"{first['n_survived']} of {first['n_checks']}",
@@ -216,7 +227,7 @@ def _odd(read: QuickRead) -> list[Block]:
         ]
     rows = [
         [
-            words.place(r["chrom"], r["start"], r["end"], r["strand"]),
+            literal(words.place(r["chrom"], r["start"], r["end"], r["strand"])),
             r["end"] - r["start"],
             r["score"],
             words.feature_word(r["feature"]),
@@ -288,7 +299,7 @@ def _windows(read: QuickRead) -> list[Block]:
     if len(odd):
         lines = [
             [
-                words.place(r["chrom"], r["start"], r["end"], r["strand"]),
+                literal(words.place(r["chrom"], r["start"], r["end"], r["strand"])),
                 r["bits"],
                 r["variance_explained"],
                 r["unlike"],
@@ -322,7 +333,7 @@ def _orfs(read: QuickRead) -> list[Block]:
     codes = sorted({p.genetic_code for p in read.pieces})
     rows = [
         [
-            words.place(r["chrom"], r["start"], r["end"], r["strand"]),
+            literal(words.place(r["chrom"], r["start"], r["end"], r["strand"])),
             r["codons"],
             "yes" if r["complete"] else "no",
             r["bits"],

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -24,18 +24,20 @@ from photo51.genome.formats.fetch import fetch
 from photo51.genome.formats.sequence_files import check_sequence_file
 from photo51.genome.preparation.annotate import Annotator
 from photo51.genome.preparation.regions import parse_regions
-from photo51.genome.preparation.samples import COLUMNS, GenomeRow, read_genomes
+from photo51.genome.preparation.samples import check_code, check_topology, row_of_files
 from photo51.genome.preparation.sources import Contig, read_contigs
 from photo51.genome.text import open_text
 from photo51.io.contracts.genome import ANNOTATIONS
 from photo51.types import InputError
 
 LONGEST, SHORTEST = 200_000, 32
+TYPED = "sequence"  # name of bases on the command line
 TRIES = 3  # of a download: a quick look waits for seconds, not for minutes
 _ACCESSION = re.compile(r"[A-Z]{1,6}_?[A-Z]{0,4}\d{5,12}(\.\d+)?|GC[AF]_\d{9}(\.\d+)?")
 _LETTERS = re.compile(r"[A-Za-z*.\-\s]+")
 _PROTEIN = frozenset("EFILPQZJOX*")
-_PLACE = re.compile(r"(.+?):([\d,]+)-([\d,]+)")
+_PLACE = re.compile(r"(.+):(\d[\d,]*)-(\d[\d,]*)")
+_SPAN = re.compile(r"\d[\d,]*-\d[\d,]*")
 
 
 class Piece(NamedTuple):
@@ -110,7 +112,8 @@ def open_source(
     annotation
         GFF3, GTF, GenBank or gene tables of a sequence file.
     region
-        Part to read, `chrom:start-end`, 1-based, both ends included; of a single contig also `start-end`.
+        Part to read, `chrom:start-end`, 1-based, both ends included; of a single contig also `start-end`; several
+        parted by `;`. On a circular contig one whose start comes after its end goes over the origin, in two pieces.
     genetic_code, topology
         As in `genomes.tsv`.
     context
@@ -127,6 +130,9 @@ def open_source(
         is_file = path.is_file()
     except OSError:  # a sequence is no file name, and may be too long for one
         is_file = False
+    if genetic_code is not None:
+        check_code(genetic_code, "--genetic-code")
+    check_topology(topology, "--topology")
     if is_file:
         check_sequence_file(path)
         _check_letters(path, region)
@@ -139,9 +145,10 @@ def open_source(
             return _of_file(files[0], more, region, genetic_code, topology, context)._replace(title=bases)
     if bases and _LETTERS.fullmatch(bases) and len(bases) > 2 and not path.suffix:
         return _of_bases(bases, annotation, region, genetic_code or 11, topology, context)
+    absent = "; there is no such file" if path.suffix or len(path.parts) > 1 else ""
     raise InputError(
         f"read: need a FASTA or GenBank file, bases, or an NCBI accession such as NC_001416.1, got {_short(text)!r},"
-        " which is none of these"
+        f" which is none of these{absent}"
     )
 
 
@@ -241,21 +248,11 @@ def _of_file(
     topology: str,
     context: int,
 ) -> Source:
-    row = _row(path, annotation, genetic_code, topology)
+    row = row_of_files(
+        path.resolve(), [a.resolve() for a in annotation], genetic_code=genetic_code, topology=topology, where="read"
+    )
     contigs = list(read_contigs(row, ReadingAccount("sequence")))
     return _source(path.name, contigs, region, context)
-
-
-def _row(path: Path, annotation: Sequence[Path], genetic_code: int | None, topology: str) -> GenomeRow:
-    """The row that a table of genomes would have for a file."""
-    cells = dict.fromkeys(COLUMNS, "-")
-    cells |= {"genome": "sequence", "sequence": str(path.resolve()), "topology": topology}
-    cells["annotation"] = ";".join(str(a.resolve()) for a in annotation) or "-"
-    cells["genetic_code"] = "-" if genetic_code is None else str(genetic_code)
-    with tempfile.TemporaryDirectory(prefix="photo51-read-") as temporary:
-        sheet = Path(temporary) / "genomes.tsv"
-        sheet.write_text("\t".join(cells) + "\n" + "\t".join(cells.values()) + "\n", encoding="utf-8")
-        return read_genomes(sheet)[0]
 
 
 def _of_bases(
@@ -263,9 +260,13 @@ def _of_bases(
 ) -> Source:
     if annotation:
         raise InputError("--annotation: need a sequence file with it, got bases on the command line")
-    check_bases(bases, "sequence")
-    check_length(sum(bases.upper().count(b) for b in "ACGT"), len(bases), "sequence")
-    contig = Contig(record_of("sequence", bases), topology.startswith("circular"), code, [])
+    label = f"{_short(bases)!r}, which is no file"
+    check_bases(bases, label)
+    check_length(sum(bases.upper().count(b) for b in "ACGT"), len(bases), label)
+    kind, _, named = topology.partition(":")
+    if kind == "pieces" or (named and TYPED not in named.split(",")):
+        raise InputError(f"--topology: need auto, linear or circular for bases, got {topology!r}")
+    contig = Contig(record_of(TYPED, bases), kind == "circular", code, [])
     return _source(f"{len(bases):,} bases", [contig], region, context)
 
 
@@ -309,14 +310,45 @@ def _pieces(contigs: list[Contig], region: str | None, context: int) -> Iterator
 
 
 def _asked(region: str | None, contigs: list[Contig], contig: Contig) -> NDArray[np.int64]:
-    """Intervals of a contig that are read, (n, 2)."""
+    """Intervals of a contig that are read, (n, 2); those that overlap are one, so that no base counts twice."""
     lengths = {c.record.name: len(c.record.ids) for c in contigs}
     if region is None:
         return np.array([[0, len(contig.record.ids)]])
-    if len(contigs) == 1 and region not in lengths and not _PLACE.fullmatch(region):
-        region = f"{contig.record.name}:{region}"
-    intervals = parse_regions(region, lengths, "--region", Path())
-    return intervals.get(contig.record.name, np.zeros((0, 2), dtype=np.int64))
+    circular = {c.record.name for c in contigs if c.circular}
+    text = ";".join(part for item in region.split(";") for part in _parts(item.strip(), lengths, circular))
+    intervals = parse_regions(text, lengths, "--region", Path())
+    return _united(intervals.get(contig.record.name, np.zeros((0, 2), dtype=np.int64)))
+
+
+def _parts(item: str, lengths: Mapping[str, int], circular: Set[str]) -> list[str]:
+    """An entry of `--region`, with the name of an only contig where it has none; one over a circle's origin as two."""
+    if len(lengths) == 1 and item not in lengths and _SPAN.fullmatch(item):
+        item = f"{next(iter(lengths))}:{item}"
+    place = _PLACE.fullmatch(item)
+    if item in lengths or place is None or place[1] not in lengths:
+        return [item]
+    chrom = place[1]
+    start, end = (int(place[i].replace(",", "")) for i in (2, 3))
+    if start <= end:
+        return [item]
+    if chrom not in circular:
+        raise InputError(
+            f"--region {item}: need a start not after the end on a linear contig, got {start:,} and {end:,};"
+            " `--topology circular` reads over the origin"
+        )
+    return [f"{chrom}:{start}-{lengths[chrom]}", f"{chrom}:1-{end}"]
+
+
+def _united(intervals: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Intervals (n, 2) with those that overlap joined; in the order given where none does."""
+    by_start = intervals[np.argsort(intervals[:, 0], kind="stable")]
+    # the farthest end of all before each: an interval that begins before it overlaps one of them
+    reach = np.maximum.accumulate(by_start[:, 1])
+    first = np.concatenate([[True], by_start[1:, 0] >= reach[:-1]]) if len(by_start) else np.zeros(0, dtype=bool)
+    if first.all():
+        return intervals
+    starts = np.flatnonzero(first)
+    return np.stack([by_start[starts, 0], reach[np.append(starts[1:], len(by_start)) - 1]], axis=1)
 
 
 @contextmanager

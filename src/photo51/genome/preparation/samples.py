@@ -26,7 +26,7 @@ Coordinates are then those of the whole chromosome in every file and table. `pie
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -139,6 +139,66 @@ def read_genomes(path: Path | str, fetched: Path | str = "resources/fetched") ->
     return rows
 
 
+def row_of_files(
+    sequence: Path,
+    annotations: Sequence[Path] = (),
+    *,
+    genetic_code: int | None = None,
+    topology: str = "auto",
+    where: str = "options",
+) -> GenomeRow:
+    """The row that a table of genomes would have for files that exist; names of files may hold any letter.
+
+    Raises
+    ------
+    InputError
+        For an annotation file that is absent, a genetic code or a topology that is none.
+    """
+    if absent := [path for path in annotations if not path.is_file()]:
+        raise InputError(f"{absent[0]}: need an annotation file, got {'a folder' if absent[0].is_dir() else 'none'}")
+    return GenomeRow(
+        genome="sequence",
+        sequence=sequence,
+        annotations=tuple(annotations),
+        regions="all",
+        variants=(),
+        genetic_codes={} if genetic_code is None else {"": check_code(genetic_code, "--genetic-code")},
+        topology=check_topology(topology, "--topology"),
+        extra=(),
+        where=where,
+        folder=sequence.parent,
+    )
+
+
+def check_code(code: int, option: str) -> int:
+    """A genetic code that NCBI lists.
+
+    Raises
+    ------
+    InputError
+        For another number, listing those there are.
+    """
+    if code not in unambiguous_dna_by_id:
+        tables = ", ".join(map(str, sorted(unambiguous_dna_by_id)))
+        raise InputError(f"{option}: need an NCBI translation table ({tables}), got {code}")
+    return code
+
+
+def check_topology(text: str, option: str) -> str:
+    """A topology as `genomes.tsv` has it.
+
+    Raises
+    ------
+    InputError
+        For a text that is none.
+    """
+    if not _TOPOLOGY.fullmatch(text):
+        raise InputError(
+            f"{option}: need auto, linear, circular, circular:chrom,chrom, pieces or pieces:LENGTH, got {text!r}"
+        )
+    return text
+
+
 def _check_header(header: list[str], location: str) -> None:
     if unknown := [c for c in header if c not in COLUMNS]:
         raise InputError(f"{location}: need columns among {', '.join(COLUMNS)}, got {unknown[0]!r}")
@@ -164,11 +224,7 @@ def _row(cells: dict[str, str], location: str, folder: Path, fetched: Path) -> G
         raise InputError(
             f"{location}, column 'genome': need a name of letters, digits, _ . or -, got {cells['genome']!r}"
         )
-    if not _TOPOLOGY.fullmatch(cells["topology"] or "auto"):
-        raise InputError(
-            f"{location}, column 'topology': need auto, linear, circular, circular:chrom,chrom, pieces or"
-            f" pieces:LENGTH, got {cells['topology']!r}"
-        )
+    topology = check_topology(cells["topology"] or "auto", f"{location}, column 'topology'")
     sequence = _sequence(cells["sequence"], folder, fetched, location)
     annotations = tuple(resolve(t, folder, location, "annotation") for t in _items(cells["annotation"]))
     downloaded = sequence.with_name(f"{Path(cells['sequence']).name}.gff3")
@@ -184,7 +240,7 @@ def _row(cells: dict[str, str], location: str, folder: Path, fetched: Path) -> G
             for name, t in map(_named, _items(cells["variants"]))
         ),
         genetic_codes=_genetic_codes(cells["genetic_code"], location),
-        topology=cells["topology"] or "auto",
+        topology=topology,
         extra=tuple(_extra(item, folder, location) for item in _items(cells["extra_annotations"])),
         where=location,
         folder=folder,

@@ -38,7 +38,8 @@ def dense(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         # rows of zeros change no other row, and keep BLAS to the order of sums it has for many rows
         rows = F.pad(rows, (0, 0, 0, MIN_ROWS - n))
     y = multiply(rows, weight)[:n]
-    return (y if bias is None else y.add_(bias)).view(*x.shape[:-1], -1)
+    # the width is stated: of no row at all it could not be inferred
+    return (y if bias is None else y.add_(bias)).view(*x.shape[:-1], weight.shape[0])
 
 
 class CpuNorm:

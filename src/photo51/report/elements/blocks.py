@@ -1,7 +1,8 @@
 """What a page is made of: figures, tables, claims with their nulls, notes. The report and the notebooks share them.
 
 Texts may hold `[[term]]` or `[[term|as written]]` (a word of the glossary, with its tooltip), `**bold**`, `` `code` ``
-and `{f123}` (a feature, linked to its dossier in the atlas); everything else is escaped.
+and `{f123}` (a feature, linked to its dossier in the atlas); everything else is escaped. Names that users gave (of
+contigs, genes, sets) may hold any of these marks: `literal` makes them stand as they are.
 """
 
 from __future__ import annotations
@@ -28,6 +29,14 @@ _TERM = re.compile(r"\[\[([\w]+)(?:\|([^\]]+))?\]\]")
 _BOLD = re.compile(r"\*\*(.+?)\*\*")
 _CODE = re.compile(r"`([^`]+)`")
 _FEATURE = re.compile(r"\{f(\d+)\}")
+_MARKS = "[*`{"
+_LITERAL = re.compile(r"\\([" + re.escape(_MARKS) + "])")
+_SET_ASIDE = 0xE000  # private-use code points stand for literal marks while the others are set
+
+
+def literal(name: object) -> str:
+    """A name that somebody gave, as part of a rich text: shown letter by letter, whatever marks it holds."""
+    return "".join(f"\\{letter}" if letter in _MARKS else letter for letter in str(name))
 
 
 def rich(text: str) -> Markup:
@@ -35,11 +44,12 @@ def rich(text: str) -> Markup:
 
     What looks like a term and is none of the glossary's, as in names that files have, stays as it is.
     """
-    out = str(escape(text))
+    out = str(escape(_LITERAL.sub(lambda m: chr(_SET_ASIDE + _MARKS.index(m[1])), text)))
     out = _TERM.sub(lambda m: _term(m[1], m[2]) if m[1] in TERMS else m[0], out)
     out = _BOLD.sub(r"<b>\1</b>", out)
     out = _CODE.sub(r"<code>\1</code>", out)
-    return Markup(_FEATURE.sub(r'<a href="atlas/index.html#f\1">f\1</a>', out))
+    out = _FEATURE.sub(r'<a href="atlas/index.html#f\1">f\1</a>', out)
+    return Markup(out.translate({_SET_ASIDE + i: mark for i, mark in enumerate(_MARKS)}))
 
 
 def _term(key: str, written: str | None) -> str:

@@ -53,11 +53,13 @@ def write_bigwig(runs: pd.DataFrame, sizes: Mapping[str, int], path: Path) -> No
     Raises
     ------
     ValueError
-        Where there is no row: an empty bigWig cannot be read back.
+        Where there is no row: an empty bigWig cannot be read back; and where rows overlap or lie outside a contig,
+        of which the library would write what comes before, and say so to nobody but the screen.
     """
     if runs.empty:
         raise ValueError(f"{path}: need at least one value, got none")
     ordered = runs.sort_values(["chrom", "start"])
+    _check_runs(ordered, sizes, path)
     with atomic(path) as partial:
         rows = zip(
             ordered["chrom"].astype(str),
@@ -67,6 +69,17 @@ def write_bigwig(runs: pd.DataFrame, sizes: Mapping[str, int], path: Path) -> No
             strict=True,
         )
         pybigtools.open(str(partial), "w").write(dict(sizes), rows)
+
+
+def _check_runs(ordered: pd.DataFrame, sizes: Mapping[str, int], path: Path) -> None:
+    chrom, start, end = (ordered[c].to_numpy() for c in ("chrom", "start", "end"))
+    limit = ordered["chrom"].map(sizes).fillna(-1).to_numpy(dtype=np.int64)
+    wrong = (start < 0) | (start >= end) | (end > limit)
+    # sorted: a row overlaps one before it where it begins before that one's end
+    wrong[1:] |= (chrom[1:] == chrom[:-1]) & (start[1:] < end[:-1])
+    if wrong.any():
+        i = int(np.flatnonzero(wrong)[0])
+        raise ValueError(f"{path}: need rows within contigs that do not overlap, got {chrom[i]} {start[i]}-{end[i]}")
 
 
 def write_bed(rows: pd.DataFrame, path: Path) -> None:
