@@ -167,7 +167,7 @@ def test_the_queue_holds_what_nothing_names(run, inputs, enriched, concepts):
     assert table.loc[10, "gate"].startswith("dead")
     named = set(concepts.loc[concepts["named"] & (concepts["readout"] == "sae"), "feature"])
     assert named
-    assert (table.loc[sorted(named), "gate"] == "named").all()
+    assert (table.loc[sorted(named), "gate"] == "agrees with an annotation by F1").all()
     assert sorted(table.loc[table["rank"] > 0, "rank"]) == list(range(1, int((table["gate"] == PASSED).sum()) + 1))
     assert (table["missing"].str.contains("window_artifact")).all()
     hidden = found.hidden.set_index("annotation")

@@ -6,7 +6,7 @@ import pytest
 from synthetic_run import MEANING
 
 from photo51.report.atlas import search as atlas_search
-from photo51.report.atlas.find import _annotation, find
+from photo51.report.atlas.find import _annotation, find, gene_spans
 from photo51.types import InputError
 
 
@@ -115,3 +115,37 @@ def test_the_atlas_knows_the_same_associations_below_all_evidence(unnamed_class)
     assert 0.7 < graded[1, "trna"] < 0.75  # beyond composition
     assert 0.4 < graded[2, "trna,"] <= 0.5  # antisense; composition explains it
     assert len(graded) == 4
+
+
+def test_copies_of_a_gene_are_not_one_long_gene():
+    """Two copies of tnpA, a gene with its coding sequence, and a gene across a circle's origin, by hand."""
+    columns = ["genome", "chrom", "start", "end", "strand"]
+    rows = pd.DataFrame(
+        [
+            ("g", "c", 9_000, 9_900, "+"),
+            ("g", "c", 100, 1_000, "+"),
+            ("g", "c", 100, 1_003, "+"),
+            ("g", "c", 400, 700, "-"),
+            ("h", "c", 0, 50, "+"),
+            ("h", "c", 16_000, 16_569, "+"),
+        ],
+        columns=columns,
+    )
+    assert gene_spans(rows) == [
+        ("g", "c", 100, 1_003, "+"),
+        ("g", "c", 9_000, 9_900, "+"),
+        ("g", "c", 400, 700, "-"),
+        ("h", "c", 0, 50, "+"),
+        ("h", "c", 16_000, 16_569, "+"),
+    ]
+    assert sum(b - a for *_, a, b, _ in gene_spans(rows)) == 903 + 900 + 300 + 50 + 569
+
+
+def test_a_name_that_was_not_checked_is_not_said_to_hold_in_none_of_none(unnamed_class):
+    names = unnamed_class.table("names").assign(
+        rank=0, evidence="top windows", f1_domain=np.nan, mcc=np.nan, q=np.nan, top_share=0.8,
+        n_survived=[2, 0], n_checks=[3, 0],
+    )  # fmt: skip
+    unnamed_class.table = {"names": names}.get
+    assert _annotation(unnamed_class, "rRNA").table["checks that hold"].tolist() == ["not checked"]
+    assert _annotation(unnamed_class, "CDS").table["checks that hold"].tolist() == ["2 of 3"]

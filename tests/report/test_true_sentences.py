@@ -11,8 +11,8 @@ from photo51.findings import causes as cause_claims
 from photo51.findings import concepts as concept_claims
 from photo51.report.elements import blocks, feature_text, glossary
 from photo51.report.elements.blocks import Claim
-from photo51.report.elements.shapes import shape_sentence
-from photo51.report.sections import calibration, causes, concepts, manifolds, unnamed
+from photo51.report.elements.shapes import shape_sentence, varies
+from photo51.report.sections import calibration, causes, concepts, manifolds, methods, unnamed
 from photo51.report.sections.base import Draft, Section
 from photo51.report.show import answer as answer_of
 from photo51.run.known import Known
@@ -93,7 +93,7 @@ def test_a_quantity_that_words_explain_as_well_is_said_to_be_one(run):
     table = run.need("meaning").iloc[:1].assign(q=0.01, effect=0.07, effect_kmer=0.23)
     partial = run.replaced({"meaning": table})
     cluster = int(table["cluster"].iloc[0])
-    assert manifolds._varies(partial, cluster).endswith("(six-letter words explain as much)")
+    assert varies(partial, cluster).endswith("(six-letter words explain as much)")
     row = run.need("manifolds").set_index("cluster", drop=False).loc[cluster].to_dict()
     said = shape_sentence(partial, row, NAMED.iloc[:0]).replace("\u202f", " ")
     assert "explains 7 % of the variance of" in said
@@ -228,3 +228,39 @@ def test_a_weak_name_is_called_by_its_evidence_wherever_it_stands():
         "enriched in second codon position, antisense",
         "strongest in second codon position, antisense",
     ]
+
+
+def test_methods_say_on_which_splits_features_are_chosen():
+    """The demo chooses on train and select: the page once said on select alone."""
+    settings = {"concepts": {"select": ["train", "select"], "test": ["test"]}}
+    assert methods._chosen(settings) == "on the train and select splits and measured on the test split"
+    assert methods._chosen({}) == "on other blocks than those on which they were measured"
+    assert methods._use_of_splits(settings) == {
+        "train": " (to train the dictionary and to choose features and thresholds)",
+        "select": " (to choose features and thresholds)",
+        "test": " (to report on)",
+    }
+    shipped = methods._use_of_splits(settings | {"pretrained_sae": "a/folder"})
+    assert shipped["train"] == " (to choose features and thresholds)"
+
+
+def test_a_dictionary_that_was_trained_before_is_not_said_to_be_trained_by_this_run(run):
+    sae = {"variant": "topk", "k": 16, "tokens": 3_000_000, "seed": 51}
+    own = methods._dictionary(run, {"sae": sae}, methods._Cited())
+    assert "trained on 3,000,000 positions of the training split, repeats counted (seed 51)" in own
+    shipped = methods._dictionary(run, {"sae": sae, "pretrained_sae": "a/folder"}, methods._Cited())
+    assert "trained before this run" in shipped
+    assert "3,000,000" not in shipped
+
+
+def test_a_terminal_shows_agreement_in_words():
+    row = {
+        "annotation": "codon_position_2", "strand": "antisense", "f1_domain": 0.346, "f1_null95": 0.255, "f1_always": 0.236,
+        "precision_bp": 0.215, "recall_bp": 0.0256, "recall_domain": 0.893, "mcc": 0.0303, "n_test_domains": 103,
+        "q": 1e-9, "q_adj_comp": float("nan"), "beats_kmer": False,
+    }  # fmt: skip
+    head, line, *rest = feature_text.agreement_table(pd.DataFrame([row] * 14), most=1).split("\n")
+    assert head.split() == ["annotation", "F1", "null", "F1", "always-on", "F1", "precision", "recall,", "bases", "recall,", "intervals", "MCC", "intervals", "q", "q", "beyond", "composition", "beats", "k-mers"]  # fmt: skip
+    assert line.split()[:4] == ["second", "codon", "position,", "antisense"]
+    assert "not measured" in line
+    assert rest == ["… 13 more"]

@@ -250,7 +250,7 @@ def gates(table: pd.DataFrame, params: NoveltyParams) -> pd.Series:
         (blocks == 0, "dead feature: never active"),
         (table["n_eff"] < params.min_n_eff, f"n_eff below {params.min_n_eff:g}"),
         (blocks < params.min_contigs, f"fires in fewer than {params.min_contigs} blocks"),
-        (table["named"], "named"),
+        (table["named"], "agrees with an annotation by F1"),
         (table["explained_by"] != "", "explained by a reading of a known class"),
         (
             table["seed_match_r"] < params.min_seed_match,

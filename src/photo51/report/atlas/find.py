@@ -230,14 +230,23 @@ def _gene(run: Run, question: str) -> Found | None:
     rows = table[hit & (table["strand"] != "") & (table["name"] != "")]
     if rows.empty:
         return None
-    whole = rows.groupby(["genome", "chrom", "strand"], as_index=False).agg(
-        start=("start", "min"), end=("end", "max"), name=("name", "first")
-    )
-    spans = [
-        (str(r.genome), str(r.chrom), int(str(r.start)), int(str(r.end)), str(r.strand))
-        for r in whole.itertuples(index=False)
-    ]
-    return _read(run, str(whole["name"].iloc[0]), spans)
+    return _read(run, str(rows["name"].iloc[0]), gene_spans(rows))
+
+
+def gene_spans(rows: pd.DataFrame) -> list[tuple[str, str, int, int, str]]:
+    """Intervals of annotations, (genome, contig, start, end, strand); those that overlap are one.
+
+    Copies of a gene that share its name, and the parts of one across a circle's origin, are intervals of their own.
+    """
+    spans: list[tuple[str, str, int, int, str]] = []
+    ordered = rows.sort_values(["genome", "chrom", "strand", "start", "end"], kind="stable")
+    for g, c, a, b, s in ordered[["genome", "chrom", "start", "end", "strand"]].itertuples(index=False, name=None):
+        last = spans[-1] if spans else None
+        if last is not None and (last[0], last[1], last[4]) == (g, c, s) and a < last[3]:
+            spans[-1] = (last[0], last[1], last[2], max(last[3], int(b)), last[4])
+        else:
+            spans.append((str(g), str(c), int(a), int(b), str(s)))
+    return spans
 
 
 def _read(run: Run, what: str, spans: list[tuple[str, str, int, int, str]]) -> Found:
@@ -247,10 +256,16 @@ def _read(run: Run, what: str, spans: list[tuple[str, str, int, int, str]]) -> F
     places_text = words.listing([f"{g} {words.place(c, a, b, s)}" for g, c, a, b, s in spans], 4)
     if left == total:
         return Found(f"{what} ({places_text}): {NOT_READ}; nothing is known of features there", pd.DataFrame())
-    part = f"{total - left:,} of {total:,} bases were read" if left else f"all {total:,} bases were read"
+    part = f"{total - left:,} of {words.count(total, 'base')} were read" if left else _all_read(total)
     parts = [_along(run, g, c, a, b, s) for g, c, a, b, s in spans]
+    if len(spans) > 1:  # a row is of one of them
+        parts = [p.assign(place=f"{s[0]} {words.place(s[1], s[2], s[3])}") for p, s in zip(parts, spans, strict=True)]
     table = pd.concat(parts, ignore_index=True)
     return Found(f"{what} ({places_text}): {part}", table.sort_values("share", ascending=False, kind="stable"))
+
+
+def _all_read(total: int) -> str:
+    return "the base was read" if total == 1 else f"all {total:,} bases were read"
 
 
 def _along(run: Run, genome: str, chrom: str, start: int, end: int, strand: str = "") -> pd.DataFrame:
@@ -349,7 +364,9 @@ def _annotation(run: Run, question: str) -> Found | None:
             "MCC": rows["mcc"],
             "q": rows["q"],
             "top windows": rows["top_share"],
-            "replicated": [f"{s} of {n}" for s, n in zip(rows["n_survived"], rows["n_checks"], strict=True)],
+            "checks that hold": [
+                f"{s} of {n}" if n else "not checked" for s, n in zip(rows["n_survived"], rows["n_checks"], strict=True)
+            ],
         }
     )
     return Found(f"{title}; {words.count(rows['feature'].nunique(), 'feature')}", table)

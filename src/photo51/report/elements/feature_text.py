@@ -184,14 +184,36 @@ def text(d: FeatureFacts) -> str:
     lines = [f"f{d.feature}  {title(d)}", sentence(d), ""]
     lines += [f"{name:<22}{value}" for name, value, _ in facts(d)] if d.alive else []
     if len(d.known.concepts):
-        lines += [
-            "",
-            d.known.concepts.to_string(index=False, float_format=lambda v: f"{v:.3g}", max_rows=12),
-        ]
+        lines += ["", "agreement with annotations, on held-out blocks", agreement_table(d.known.concepts)]
     if d.windows:
         lines += ["", "strongest loci (reading direction, the strongest base in brackets)"]
         lines += [_line(w) for w in d.windows[:10]]
     return "\n".join(lines)
+
+
+_COLUMNS = {
+    "f1_domain": "F1",
+    "f1_null95": "null F1",
+    "f1_always": "always-on F1",
+    "precision_bp": "precision",
+    "recall_bp": "recall, bases",
+    "recall_domain": "recall, intervals",
+    "mcc": "MCC",
+    "n_test_domains": "intervals",
+    "q": "q",
+    "q_adj_comp": "q beyond composition",
+}
+
+
+def agreement_table(concepts: pd.DataFrame, most: int = 12) -> str:
+    """Agreement of a feature with annotations (rows of contract `CONCEPTS`), for a terminal."""
+    shown = concepts.head(most)
+    table = shown[[c for c in _COLUMNS if c in shown]].rename(columns=_COLUMNS)
+    called = [sentences.label(str(a), str(s)) for a, s in zip(shown["annotation"], shown["strand"], strict=True)]
+    table.insert(0, "annotation", called)
+    table["beats k-mers"] = ["yes" if b else "no" for b in shown["beats_kmer"]]
+    rest = f"\n… {len(concepts) - most:,} more" if len(concepts) > most else ""
+    return table.to_string(index=False, float_format=lambda v: f"{v:.3g}", na_rep=words.ABSENT) + rest
 
 
 def _line(w: Window, flank: int = 20) -> str:

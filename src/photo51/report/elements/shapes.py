@@ -151,7 +151,7 @@ def _record(run: Run, s: GroupShape, named: pd.DataFrame) -> dict[str, Any]:
     row, n = s.row, len(s.points)
     sample = np.unique(np.linspace(0, n - 1, min(n, DRAWN)).round().astype(np.int64)) if n else np.zeros(0, int)
     shares = s.shares()[sample] if n else np.zeros(0)
-    follows = words.kind(s.quantity.name) if s.quantity is not None else ""
+    follows = varies(run, int(row["cluster"])) if s.quantity is not None else ""
     return {
         "id": int(row["cluster"]),
         "shape": words.kind(str(row["shape"])),
@@ -170,6 +170,14 @@ def _record(run: Run, s: GroupShape, named: pd.DataFrame) -> dict[str, Any]:
             "v": [round(float(v), 3) if np.isfinite(v) else None for v in shares],
         },
     }
+
+
+def varies(run: Run, cluster: int) -> str:
+    """What varies along a group's coordinate, and whether six-letter words explain as much of it; empty for nothing."""
+    if cluster not in run.meanings.index:
+        return ""
+    m = run.meanings.loc[cluster]
+    return words.kind(str(m["quantity"])) + ("" if m["beyond_kmer"] else " (six-letter words explain as much)")
 
 
 def key(s: GroupShape) -> list[tuple[str, float]]:

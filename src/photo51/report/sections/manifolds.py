@@ -39,6 +39,7 @@ from photo51.report.elements.shapes import (
     shapes,
     ticks,
     tuning,
+    varies,
 )
 from photo51.report.sections.base import Draft, Section, absent, claims_of
 from photo51.run.known import names
@@ -262,7 +263,7 @@ def _table(run: Run, table: pd.DataFrame) -> Table:
     ]
     rows = []
     for r in table.to_dict("records"):
-        meaning = _varies(run, int(r["cluster"]))
+        meaning = varies(run, int(r["cluster"])) or "–"
         dimension = (
             float(np.nanmean([r["dimension_two_nn"], r["dimension_tle"]]))
             if not (math.isnan(r["dimension_two_nn"]) and math.isnan(r["dimension_tle"]))
@@ -291,14 +292,6 @@ def _table(run: Run, table: pd.DataFrame) -> Table:
         " circularly shifted by itself within the bases where the group is active."
     )
     return Table("Every group of features", heads, rows, note=note, shown=10, row_heads=False, anchor="groups")
-
-
-def _varies(run: Run, cluster: int) -> str:
-    """What varies along a group's coordinate, and whether six-letter words explain as much of it."""
-    if cluster not in run.meanings.index:
-        return "–"
-    m = run.meanings.loc[cluster]
-    return words.kind(str(m["quantity"])) + ("" if m["beyond_kmer"] else " (six-letter words explain as much)")
 
 
 def _with_null(value: float, null: float, decimals: int = 2) -> Cell:

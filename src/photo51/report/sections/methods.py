@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -54,7 +54,7 @@ def section(run: Run) -> Section:
     parts = (
         _reading(run, settings, cited),
         _dictionary(run, settings, cited),
-        _annotations(run, cited),
+        _annotations(run, settings, cited),
         _groups(run, cited),
         _unnamed(run, cited),
         _variants(run, settings, cited),
@@ -124,7 +124,8 @@ def _reading(run: Run, settings: Mapping[str, Any], cite: _Cited) -> str:
     family = f" {cite('model')}" if _is_hyena(str(origin.model_name or "")) else ""
     table = workspace.table
     size = (table["end"] - table["start"]).groupby(table["split"]).sum()
-    splits = words.listing([f"{words.bases(int(size.get(s, 0)))} {n}" for s, n in _SPLITS.items()])
+    use_of = _use_of_splits(settings)
+    splits = words.listing([f"{words.bases(int(size.get(s, 0)))} {s}{use}" for s, use in use_of.items()])
     blocks = f" in blocks of up to {words.bases(int(genome['block']))}" if "block" in genome else ""
     return (
         f"Sequences of {words.listing(names, 8)} were analysed with photo51 {__version__}. The language model"
@@ -139,11 +140,16 @@ def _is_hyena(name: str) -> bool:
     return name.lower().startswith(("sh2", "sh1", "evo", "nano", "striped"))
 
 
-_SPLITS = {
-    "train": "to train the dictionary",
-    "select": "to choose features and thresholds",
-    "test": "to report on",
-}
+def _use_of_splits(settings: Mapping[str, Any]) -> dict[str, str]:
+    """What each split is for, in brackets, as the configuration has it."""
+    concepts = settings.get("concepts", {})
+    out = {}
+    for split in ("train", "select", "test"):
+        uses = ["to train the dictionary"] if split == "train" and not settings.get("pretrained_sae") else []
+        uses += ["to choose features and thresholds"] if split in concepts.get("select", ["select"]) else []
+        uses += ["to report on"] if split in concepts.get("test", ["test"]) else []
+        out[split] = f" ({words.listing(uses)})" if uses else ""
+    return out
 
 
 def _dictionary(run: Run, settings: Mapping[str, Any], cite: _Cited) -> str:
@@ -151,7 +157,13 @@ def _dictionary(run: Run, settings: Mapping[str, Any], cite: _Cited) -> str:
     rule = str(sae.get("variant", ""))
     rule_text = f"{_RULES[rule]} {cite(rule)}" if rule in _RULES else "sparse"
     active = f", {sae['k']} active a position" if rule in {"topk", "batchtopk", "matryoshka"} else ""
-    trained = f", trained on {sae['tokens']:,} positions (seed {sae['seed']})" if "tokens" in sae else ""
+    trained = (
+        f", trained on {sae['tokens']:,} positions of the training split, repeats counted (seed {sae['seed']})"
+        if "tokens" in sae
+        else ""
+    )
+    if settings.get("pretrained_sae"):  # the settings of `sae` are not those of a dictionary that was trained before
+        sae, rule_text, active, trained = {}, "sparse", "", ", trained before this run"
     text = (
         f"The state was decomposed by a {rule_text} autoencoder into {run.codes.meta.n_features:,}"
         f" features{active}{trained}."
@@ -180,7 +192,7 @@ def _dictionary(run: Run, settings: Mapping[str, Any], cite: _Cited) -> str:
     return text
 
 
-def _annotations(run: Run, cite: _Cited) -> str:
+def _annotations(run: Run, settings: Mapping[str, Any], cite: _Cited) -> str:
     if not run.has("enrichment") and not run.has("concepts"):
         return ""
     out = []
@@ -196,14 +208,44 @@ def _annotations(run: Run, cite: _Cited) -> str:
         )
     if run.has("concepts"):
         out.append(
-            "Feature and threshold of a class were chosen on the selection split and measured on the test split:"
-            " precision and recall by bases, recall and F1 by intervals, and Matthews’ correlation by bases"
-            f" {cite('mcc')}, compared with circularly shifted copies, a feature that is always on, the best 6-mer,"
-            " the best single neuron and the best principal component."
+            f"Feature and threshold of a class were chosen {_chosen(settings)}: precision and recall by bases, recall"
+            f" and F1 by intervals, and Matthews’ correlation by bases {cite('mcc')}, compared with"
+            f" {words.listing(_compared_with(run), 8)}."
+        )
+    if run.has("instances"):
+        out.append(
+            "Classes with too few instances for that were cross-validated over blocks, or genomes, and compared with"
+            " instances shifted along their contigs."
         )
     if run.has("logos"):
         out.append(f"Logos show the information of the strongest windows {cite('logo')}.")
     return " ".join(out)
+
+
+def _chosen(settings: Mapping[str, Any]) -> str:
+    """Where features and thresholds are chosen and measured."""
+    concepts = settings.get("concepts", {})
+    if not {"select", "test"} <= set(concepts):
+        return "on other blocks than those on which they were measured"
+    chosen, judged = (f"{words.listing(concepts[k])} {_plural('split', concepts[k])}" for k in ("select", "test"))
+    return f"on the {chosen} and measured on the {judged}"
+
+
+def _plural(noun: str, things: Sequence[str]) -> str:
+    return noun if len(things) == 1 else f"{noun}s"
+
+
+def _compared_with(run: Run) -> list[str]:
+    """Nulls and baselines of features, of those that were measured."""
+    summary = run.table("concept_summary")
+    measured = {
+        "f1_kmer": "the best 6-mer",
+        "f1_neuron": "the best single neuron",
+        "f1_pca": "the best principal component",
+        "f1_random_sae": "features of the model with random weights",
+    }
+    there = [] if summary is None else [c for c in measured if c in summary and summary[c].notna().any()]
+    return ["circularly shifted copies", "a feature that is always on", *(measured[c] for c in there)]
 
 
 def _groups(run: Run, cite: _Cited) -> str:

@@ -56,14 +56,13 @@ def section(run: Run) -> Section:
         )
         failures.append(Failure(note, "limit", ANCHOR))
     if unseen := [k for k in ("train", "select", "test") if not workspace.split_mask(k).any()]:
-        note = (
-            f"No scored base lies in the {words.listing(unseen)} part of the genomes; numbers that need it are missing."
-        )
+        what, them = ("split", "it") if len(unseen) == 1 else ("splits", "them")
+        note = f"No scored base lies in the {words.listing(unseen)} {what}; numbers that need {them} are missing."
         failures.append(Failure(note, "limit", ANCHOR))
         blocks.append(Note(note, kind="warn"))
-    name = origin.model_name or "The model"
+    name = f"The model **{origin.model_name}**" if origin.model_name else "The model"
     answer = (
-        f"The model **{name}** read {words.bases(scored)} of the {words.bases(int(contigs['length'].sum()))} of"
+        f"{name} read {words.bases(scored)} of the {words.bases(int(contigs['length'].sum()))} of"
         f" {words.count(contigs['genome'].nunique(), 'genome')} on both [[strand|strands]]{_rest(run)}. Its internal"
         f" state at `{origin.site}` was written as {n:,} [[feature|features]], of which {live:,} were active"
         f" somewhere.{translated(reading)}"
@@ -139,7 +138,7 @@ def _genomes(run: Run) -> Table:
             s: int((scored["end"] - scored["start"])[scored["split"] == s].sum()) for s in ("train", "select", "test")
         }
         total = sum(by_split.values())
-        held_out = f"{words.bases(by_split['select'])} / {words.bases(by_split['test'])}"
+        splits = " / ".join(words.bases(n) for n in by_split.values())
         circular = int(contigs_of["circular"].sum())
         shape = "circular" if circular == len(contigs_of) else "linear" if not circular else f"{circular} circular"
         genes = int((annotations_of["kind"] == "gene").sum())
@@ -152,7 +151,7 @@ def _genomes(run: Run) -> Table:
                     f"{words.bases(total)} ({words.percent(total / max(int(contigs_of['length'].sum()), 1))})",
                     total,
                 ),
-                held_out,
+                splits,
                 Cell(f"{genes:,}", genes),
                 Cell(f"{annotations_of['kind'].nunique()}", annotations_of["kind"].nunique()),
             ]
@@ -162,7 +161,7 @@ def _genomes(run: Run) -> Table:
         Head("contigs", numeric=True),
         Head("length", numeric=True),
         Head("[[scored]], each strand", numeric=True),
-        Head("of these for choosing / [[held_out]]"),
+        Head("of these train / select / [[held_out|test]]"),
         Head("genes", numeric=True),
         Head("annotation classes", numeric=True),
     ]

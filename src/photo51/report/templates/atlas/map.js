@@ -105,7 +105,7 @@ const cloud = (m, wide, tall, size) => {
 };
 const draw_manifolds = () => {
   const order = D.manifolds.map((m, i) => [m, i]).sort((a, b) => b[0].is_shape - a[0].is_shape || !!b[0].meaning - !!a[0].meaning || a[1] - b[1]);
-  const said = m => m.meaning ? "along it: " + m.meaning : m.is_shape ? "nothing that was tested varies along it" : "active together, no shape";
+  const said = m => m.meaning ? "along it: " + m.meaning : m.is_shape ? "nothing is known to vary along it" : "active together, no shape";
   $("manifolds-map").innerHTML = D.manifolds.length ? order.map(([m, i]) =>
     `<button type="button" class="card" data-manifold="${i}">${m.points.x.length ? cloud(m, 150, 96, 1.3) : ""}<b>${i}: ${escape_text(m.shape)}</b><small>${escape_text(said(m))}</small><small>${m.features.length} features</small></button>`).join("")
     : "<p>This run found no group of features, or the geometry stage was not run.</p>";

@@ -5,7 +5,7 @@ const COLUMNS = [
   { key: "name", title: "Name", cell: r => name_of(r) || "unnamed", value: r => name_of(r) || "\uffff", up: true },
   { key: "grade", title: "Grade", hint: "How good the evidence for the name is: strong, moderate, weak", cell: r => ["\u2013", "weak", "moderate", "strong"][COL.grade[r]], value: r => COL.grade[r] },
   { key: "score", title: "F1", hint: "Held-out domain F1 with that annotation", cell: r => fixed(COL.score[r], 2), value: r => COL.score[r] },
-  { key: "null", title: "Null", hint: "F1 that 95 of 100 rotated copies stay below", cell: r => fixed(COL.null[r], 2), value: r => COL.null[r] },
+  { key: "null", title: "Null", hint: "F1 that 95 of 100 circularly shifted copies do not exceed", cell: r => fixed(COL.null[r], 2), value: r => COL.null[r] },
   { key: "density", title: "Density", hint: "Share of scored bases at which it is active", cell: r => percent(COL.density[r]), value: r => COL.density[r] },
   { key: "novelty", title: "Novelty", hint: "Reproducible, strong and unexplained: 0 to 1", cell: r => fixed(COL.novelty[r], 2), value: r => COL.novelty[r] },
   { key: "manifold", title: "Group", hint: "Group of features it belongs to, and the shape that traces", cell: r => COL.manifold[r] < 0 ? "" : COL.manifold[r] + ": " + D.manifolds[COL.manifold[r]].shape, value: r => COL.manifold[r] < 0 ? 1e9 : COL.manifold[r], up: true },
