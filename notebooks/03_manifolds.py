@@ -12,7 +12,7 @@
 
 # %% [markdown]
 # # Do features work together, and what varies along the shapes they trace?
-# Groups of features that fire together; the ring, line or cloud each traces; what a base's place on it means; and the shapes
+# Groups of features that are active together; the ring, line or cloud that some trace; what varies along it; and structure
 # that must be there if the model knows any biology.
 #
 # To read one group closely, put its number into `group` below and run all cells again.

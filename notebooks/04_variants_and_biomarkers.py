@@ -11,8 +11,8 @@
 # ---
 
 # %% [markdown]
-# # Do features tell disease from health, after controlling for confounders?
-# Variants are compared within gene, consequence and codon position; prediction holds out whole genes; cohorts account for
+# # Do features tell cases from controls, after controlling for confounders?
+# Variants are compared within the strata that each table names; prediction holds out whole genes; cohorts account for
 # relatedness. Every score is compared with what a confounder alone achieves.
 
 # %% tags=["parameters"]

@@ -121,6 +121,13 @@ def percent(share: float | None, decimals: int = 1) -> str:
     return f"{100 * share:.{decimals}f}{THIN}%".replace("-", MINUS)
 
 
+def interval(low: float | None, high: float | None, *, difference: bool = False) -> str:
+    """A 95 % interval in words; differences with their sign; that there is none where it was not measured."""
+    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
+        return "no 95 % interval"
+    return f"95 %: {signed(low)} to {signed(high)}" if difference else f"95 %: {fixed(low)}–{fixed(high)}"
+
+
 def share(value: float | None, digits: int = 3) -> str:
     """A share of one as a percentage with so many significant digits: 29.9 %, 0.0690 %."""
     if value is None or not math.isfinite(value):

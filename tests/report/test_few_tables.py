@@ -55,3 +55,19 @@ def test_two_instances_are_said_as_two_and_baselines_stand_beside():
 def test_runs_without_such_tables_show_none():
     assert few_tables(run_of()) == []
     assert few_tables(run_of(instances=INSTANCES.empty(), regions=REGIONS.empty())) == []
+
+
+def test_no_call_has_no_precision_and_a_small_p_is_never_0():
+    """A feature that calls nothing is right in none of no calls: 0.00 would say that it is always wrong."""
+    row = {
+        "readout": "sae", "annotation": "origin", "strand": "either", "evaluation": "across genomes", "held_out": "mt", "feature": 9,
+        "unit": "f9", "n_instances": 3, "n_groups": 3, "n_folds": 2, "n_hit": 0, "recall_domain": 0.0, "precision_bp": 0.0,
+        "f1_domain": 0.0, "status": "scored", **LIMITS, "n_calls": 0, "precision_calls": 0.0, "precision_calls_lo": 0.0,
+        "precision_calls_hi": 1.0, "p_instances": 0.0002,
+    }  # fmt: skip
+    (table,) = few_tables(run_of(instances=INSTANCES.check(pd.DataFrame([row]))))
+    html = str(table.html())
+    assert "no call" in html
+    assert "0.00 (0.00–1.00)" not in html
+    assert ">0.000<" not in html
+    assert "10⁻⁴" in html

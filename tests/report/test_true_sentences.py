@@ -9,11 +9,13 @@ import pytest
 from photo51 import words
 from photo51.findings import causes as cause_claims
 from photo51.findings import concepts as concept_claims
+from photo51.findings import variants as variant_claims
 from photo51.report.elements import blocks, feature_text, glossary
 from photo51.report.elements.blocks import Claim
 from photo51.report.elements.shapes import shape_sentence, varies
-from photo51.report.sections import calibration, causes, concepts, manifolds, methods, unnamed
+from photo51.report.sections import calibration, causes, concepts, disease, manifolds, methods, unnamed
 from photo51.report.sections.base import Draft, Section
+from photo51.report.sections.cards import evidence_card
 from photo51.report.show import answer as answer_of
 from photo51.run.known import Known
 
@@ -264,3 +266,88 @@ def test_a_terminal_shows_agreement_in_words():
     assert line.split()[:4] == ["second", "codon", "position,", "antisense"]
     assert "not measured" in line
     assert rest == ["… 13 more"]
+
+
+def judged(**changed):
+    row = {
+        "stratum": "all", "method": "llr", "role": "score", "n_case": 7, "n_control": 9, "n_genes": 1, "auroc": 0.6,
+        "auroc_within": 0.6, "within_lo": float("nan"), "within_hi": float("nan"), **changed,
+    }  # fmt: skip
+    return pd.DataFrame([row])
+
+
+def test_one_gene_has_no_interval_over_genes():
+    c = variant_claims.Contrast("set", "cases", "controls", "")
+    (found,) = variant_claims.likelihood(judged(), c)
+    assert found.n_text == "7 cases and 9 controls in 1 gene; no 95 % interval"
+    assert found.verdict == "no"
+    (wide,) = variant_claims.likelihood(judged(within_lo=0.51, within_hi=0.69), c)
+    assert wide.n_text.endswith("95 %: 0.51–0.69")
+    assert words.interval(-0.16, 0.01, difference=True) == "95 %: −0.16 to +0.01"
+
+
+def test_a_description_says_why_without_guessing_at_consequences():
+    """A comparison may be called a description for whatever reason: what consequence alone does is said where measured."""
+    described = pd.DataFrame({"claim": ["description"]})
+    plain = variant_claims.contrast("set", {}, judged(), described)
+    assert plain.described == "cases and controls differ by more than the outcome, as the configuration says"
+    consequence = judged(method="consequence_prior", role="leak", auroc=0.996)
+    both = variant_claims.contrast("set", {}, pd.concat([judged(), consequence]), described)
+    assert both.described.endswith("; the consequence alone tells cases from controls (AUROC 1.00)")
+    alone = variant_claims.contrast("set", {}, pd.concat([judged(), consequence]), described.iloc[:0])
+    assert alone.described == "the consequence alone tells cases from controls (AUROC 1.00)"
+
+
+def test_the_best_baseline_is_named_with_its_auroc():
+    g = variant_claims.Gain(gains=True, beats=False, baseline="embedding", bar=0.63)
+    assert variant_claims.than(g) == "AUROC 0.63 of the best baseline, all internal numbers"
+
+
+def test_every_consequence_of_a_set_is_counted(run):
+    """Seven consequences: the page once listed six and 'and 1 more', which reads as one variant."""
+    variants = run.of_set("variants", run.sets("variants")[0])
+    kinds = ["synonymous", "missense", "tRNA", "rRNA", "stop_gained", "stop_retained", "start_lost", "start_lost"]
+    table = pd.concat([variants] * 3).head(8).assign(consequence=kinds, set="made_up")
+    draft = Draft("disease")
+    disease._variant_set(run.replaced({"variants": table}), "made_up", draft, 0.05)
+    said = str(draft.blocks[1].html())
+    counts = [int(n) for n in re.findall(r"(\d+) (?:synonymous|missense|tRNA|rRNA|stop|start)", said)]
+    assert sum(counts) == 8
+    assert "2 start lost" in said
+    assert "more" not in said
+
+
+def test_a_table_cut_short_says_of_how_many():
+    assert blocks.first_of("The ranking", 40, 1_017) == "The ranking (the first 40 of 1,017)"
+    assert blocks.first_of("The ranking", 17, 17) == "The ranking"
+
+
+def test_a_feature_that_composition_explains_says_so():
+    enriched = pd.DataFrame({"annotation": ["rRNA"], "strand": ["antisense"], "q": [5e-4], "q_adj_comp": [0.31]})
+    nothing = pd.DataFrame()
+    facts = Known(1, True, nothing, nothing, enriched, {}, {}, {}, {}, {}, None, *([nothing] * 4))
+    assert "(q 5\u202f×\u202f10⁻⁴; beyond composition q 0.31), but not closely enough" in feature_text.known_sentence(
+        facts
+    )
+
+
+def card(**changed):
+    return {
+        "variant": "c:7:C>G", "probability": 0.8, "prevalence": 0.5, "scale": 0.5, "outcome": "x", "withheld": "",
+        "faithfulness": 0.9, "random_faithfulness": 0.1, "out_of_domain": False, **changed,
+    }  # fmt: skip
+
+
+def test_a_card_lists_every_feature_that_it_says_is_deleted():
+    """Five are deleted; the page once showed four and spoke of 'these'."""
+    cited = pd.DataFrame(
+        {
+            "variant": "c:7:C>G", "rank": range(1, 6), "feature": range(5), "orientation": "antisense",
+            "name": "like second codon position, antisense", "contribution": 0.1,
+        }
+    )  # fmt: skip
+    variants = pd.DataFrame([{"variant": "c:7:C>G", "gene": "g", "consequence": "missense"}]).set_index("variant")
+    html = str(evidence_card(card(), variants, cited, pd.DataFrame()))
+    assert html.count("<li>") == 5
+    assert "antisense, antisense" not in html
+    assert "read antisense: like second codon position, antisense" in html

@@ -98,6 +98,6 @@ def hidden(hidden_classes: pd.DataFrame) -> list[Finding]:
             p,
             f"{recovered} of {n} classes",
             f"1 in 20 by chance; as many or more with probability {words.probability(p)}",
-            "first 20 of the ranking",
+            f"{words.count(n, 'class', 'classes')} hidden one at a time; the first of the ranking are searched",
         )
     ]

@@ -84,12 +84,13 @@ def contrast(name: str, labels: Mapping[str, Any], classifiers: pd.DataFrame, te
     classifiers, tests
         Contracts `CLASSIFIERS` and `FEATURE_TESTS`; tests may have no rows.
     """
-    whole, why = whole_set(classifiers), ""
+    whole, reasons = whole_set(classifiers), []
     if "claim" in tests and (tests["claim"] == "description").any():
-        why = "cases and controls have other consequences, which part them by themselves"
-    elif "consequence_prior" in whole.index and whole.loc["consequence_prior", "auroc"] >= INFORMATIVE:
+        reasons.append("cases and controls differ by more than the outcome, as the configuration says")
+    if "consequence_prior" in whole.index and whole.loc["consequence_prior", "auroc"] >= INFORMATIVE:
         alone = words.fixed(float(whole.loc["consequence_prior", "auroc"]))
-        why = f"the consequence alone tells cases from controls (AUROC {alone})"
+        reasons.append(f"the consequence alone tells cases from controls (AUROC {alone})")
+    why = "; ".join(reasons)
     cases = labels.get("cases_label") or "disease variants"
     controls = labels.get("controls_label") or "harmless variants"
     return Contrast(name, str(cases), str(controls), why)
@@ -111,7 +112,7 @@ def likelihood(classifiers: pd.DataFrame, c: Contrast) -> list[Finding]:
     if "llr" not in whole.index:
         return []
     r = whole.loc["llr"].to_dict()
-    interval = f"95 %: {words.fixed(r['within_lo'])}–{words.fixed(r['within_hi'])}"
+    interval = words.interval(r["within_lo"], r["within_hi"])
     return [
         Finding(
             SECTION,
@@ -170,7 +171,7 @@ def features_add(classifiers: pd.DataFrame, c: Contrast) -> list[Finding]:
     if g is None:
         return []
     r = whole_set(classifiers).loc["stacked"].to_dict()
-    interval = f"95 %: {words.signed(r['gain_lo'])} to {words.signed(r['gain_hi'])}"
+    interval = words.interval(r["gain_lo"], r["gain_hi"], difference=True)
     return [
         Finding(
             SECTION,

@@ -25,6 +25,7 @@ from photo51.report.elements.blocks import (
     Prose,
     Raw,
     Table,
+    first_of,
     q_cell,
     records,
     verdict_cell,
@@ -316,7 +317,9 @@ def concepts(d: FeatureFacts) -> Blocks:
     if rows_shown:
         out.append(
             Table(
-                "Where it is more active than its circularly shifted copies",
+                first_of(
+                    "Where it is more active than its circularly shifted copies", len(rows_shown), len(d.known.enriched)
+                ),
                 [
                     Head("Annotation"),
                     Head("active bases inside / under rotation", numeric=True),

@@ -60,6 +60,11 @@ def _term(key: str, written: str | None) -> str:
     return f'<a class="term" href="#term-{key}" aria-describedby="term-{key}">{shown}</a>'
 
 
+def first_of(title: str, shown: int, total: int) -> str:
+    """The title of a table that shows the first rows alone: it says of how many."""
+    return f"{title} (the first {shown:,} of {total:,})" if shown < total else title
+
+
 def plain_text(text: str) -> str:
     """A rich text without its markup, for axes and labels."""
     return str(rich(text).striptags())

@@ -56,7 +56,8 @@ def _what(facts: Known) -> str:
         e = facts.enriched.iloc[0]
         return (
             f"More active in {sentences.label(e['annotation'], e['strand'])} than its circularly shifted copies (q"
-            f" {words.probability(e['q'])}), but not closely enough to carry that name."
+            f" {words.probability(e['q'])}; beyond composition q {words.probability(e['q_adj_comp'])}), but not closely"
+            " enough to carry that name."
         )
     return (
         "No annotation that was tested explains it."

@@ -40,9 +40,11 @@ def _instances(table: pd.DataFrame) -> Table:
                 f"{words.fixed(r['precision_calls'])}"
                 f" ({words.fixed(r['precision_calls_lo'])}–{words.fixed(r['precision_calls_hi'])})",
                 r["precision_calls"],
-            ),
+            )
+            if r["n_calls"]
+            else Cell("no call"),
             Cell(f"{int(r['n_calls']):,}", r["n_calls"]),
-            Cell(words.fixed(r["p_instances"], 3), r["p_instances"]),
+            Cell(words.probability(r["p_instances"]), r["p_instances"]),
         ]
         for r in table.to_dict("records")
     ]
@@ -80,8 +82,9 @@ def _regions(table: pd.DataFrame) -> Table:
             float(by.loc[r, "auroc"]) if r in by.index else float("nan")
             for r in ("features", "best feature", "6-mers", "GC")
         ]
-        told_apart = _share(int(first["n_told"]), int(first["n_tested"]), first["told_lo"], first["told_hi"])
-        p_text = f"p {words.fixed(first['p'], 3)}"
+        every = by.loc["features"] if "features" in by.index else first
+        told_apart = _share(int(every["n_told"]), int(every["n_tested"]), every["told_lo"], every["told_hi"])
+        p_text = f"p {words.probability(every['p'])}"
         rows.append(
             [words.kind(str(name)), f"{n:,}", *(Cell(words.fixed(v, 3), v) for v in values), told_apart, p_text]
         )

@@ -212,8 +212,9 @@ def _steering(run: Run, draft: Draft) -> None:
             "not found",
         )
     draft.answers.append(
-        f"Steering by {works} of {tried} features changes the written sequence in the declared measure, beyond random"
-        f" directions (as many by chance with probability {words.probability(chance)})."
+        f"Steering by {works} of {words.count(tried, 'feature')} {'changes' if works == 1 else 'change'} the written"
+        " sequence in the declared measure, beyond random directions (as many by chance with probability"
+        f" {words.probability(chance)})."
         if works
         else "No feature that was tried changes the written sequence in its declared measure beyond random directions."
     )

@@ -13,7 +13,7 @@ from photo51 import theme, words
 from photo51.biomarkers import plots
 from photo51.findings.variants import VALIDATION
 from photo51.report.elements import svg
-from photo51.report.elements.blocks import Cell, Figure, Head, Heading, Prose, Table, q_cell, records
+from photo51.report.elements.blocks import Cell, Figure, Head, Heading, Prose, Table, first_of, q_cell, records
 from photo51.report.sections.base import Draft
 from photo51.run.opened import Run
 
@@ -103,7 +103,9 @@ def add_cohort(run: Run, name: str, draft: Draft, alpha: float) -> None:
     ]
     _inflation(run, name, title, draft)
     if rows:
-        draft.show(Table("Features that go with the phenotype", _heads(validation), rows, shown=8))
+        what = "Features that go with the phenotype" if len(replicated) else f"Discovered, but not in {validation}"
+        title = first_of(what, len(rows), len(replicated) or len(discovered))
+        draft.show(Table(title, _heads(validation), rows, shown=8))
     _carried(run.of_set("carriers", name), tests, alpha, draft)
     _levels(run.of_set("levels", name), str(summary.get("levels", "")), draft)
     associations = run.of_set("associations", name)

@@ -13,7 +13,18 @@ from photo51 import theme, words
 from photo51.enrichment.concepts.names import fallen
 from photo51.findings.concepts import CHECKS, best_of_classes
 from photo51.report.elements import figures, svg
-from photo51.report.elements.blocks import Cell, Figure, Head, Prose, Raw, Table, q_cell, records, verdict_cell
+from photo51.report.elements.blocks import (
+    Cell,
+    Figure,
+    Head,
+    Prose,
+    Raw,
+    Table,
+    first_of,
+    q_cell,
+    records,
+    verdict_cell,
+)
 from photo51.report.elements.feature_cards import feature_card
 from photo51.report.elements.feature_text import features_called
 from photo51.report.elements.few_tables import few_tables
@@ -25,6 +36,7 @@ from photo51.run.opened import Run
 
 ANCHOR, TITLE = "concepts", "Annotations that features mark"
 QUESTION = "Which annotated elements does the model tell apart, without having seen an annotation?"
+SHOWN = 30  # motifs and sets of genes listed
 BASELINES = (
     ("f1_null95", "[[null_f1]]"),
     ("f1_always", "[[always_on]]"),
@@ -47,7 +59,7 @@ def section(run: Run, dossiers: Callable[[list[int]], list[FeatureFacts]], shown
     carries = best["carries"]
     _answer(best, carries, draft)
     if len(best):
-        draft.show(_figure(best.head(30)), _classes(best, carries))
+        draft.show(_figure(best.head(SHOWN)), _classes(best, carries))
     chosen = [int(f) for f in best.loc[carries, "feature"].drop_duplicates().head(shown)]
     if chosen:
         draft.show(
@@ -281,7 +293,8 @@ def _motifs(run: Run, draft: Draft) -> None:
     table = run.table("motif_matches")
     if table is None or table.empty:
         return
-    best = table.sort_values("q").drop_duplicates("feature").head(30)
+    every = table.sort_values("q").drop_duplicates("feature")
+    best = every.head(SHOWN)
     rows = [
         [
             f"{{f{r.feature}}}",
@@ -301,7 +314,8 @@ def _motifs(run: Run, draft: Draft) -> None:
         Head("[[p]]", numeric=True),
         Head("[[q]]", numeric=True),
     ]
-    draft.show(Table("Logos that match a known motif", heads, rows, shown=8))
+    title = first_of("Logos that match a known motif", len(best), len(every))
+    draft.show(Table(title, heads, rows, shown=8))
 
 
 def _genesets(run: Run, draft: Draft) -> None:
@@ -324,7 +338,7 @@ def _genesets(run: Run, draft: Draft) -> None:
             q_cell(r.q),
             q_cell(r.q_ora),
         ]
-        for r in records(significant.head(30))
+        for r in records(significant.head(SHOWN))
     ]
     heads = [
         Head("Feature"),
@@ -334,4 +348,5 @@ def _genesets(run: Run, draft: Draft) -> None:
         Head("[[q]]", numeric=True),
         Head("q, naive", numeric=True),
     ]
-    draft.show(Table("Sets of genes a feature prefers", heads, rows, shown=8))
+    title = first_of("Sets of genes a feature prefers", len(rows), len(significant))
+    draft.show(Table(title, heads, rows, shown=8))

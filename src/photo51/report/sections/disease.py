@@ -117,7 +117,7 @@ def _prediction(whole: pd.DataFrame, c: Contrast, draft: Draft) -> None:
 
 def _likelihood(r: Record, c: Contrast, draft: Draft) -> None:
     finds = bool(r["within_lo"] > 0.5)
-    range_ = f"95 %: {words.fixed(r['within_lo'])}–{words.fixed(r['within_hi'])}"
+    range_ = words.interval(r["within_lo"], r["within_hi"])
     if c.described:  # said once, before any number
         return
     against = bool(r["within_hi"] < 0.5)
@@ -138,7 +138,7 @@ def _likelihood(r: Record, c: Contrast, draft: Draft) -> None:
 
 def _gain(r: Record, g: Gain, c: Contrast, draft: Draft) -> None:
     """What features add to the likelihood counts where both together beat what needs no features."""
-    range_ = f"95 %: {words.signed(r['gain_lo'])} to {words.signed(r['gain_hi'])}"
+    range_ = words.interval(r["gain_lo"], r["gain_hi"], difference=True)
     if c.described:
         return
     if g.gains and g.beats:

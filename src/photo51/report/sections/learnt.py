@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from photo51 import words
-from photo51.report.elements.blocks import Cell, Head, Prose, Table, q_cell, records
+from photo51.report.elements.blocks import Cell, Head, Prose, Table, first_of, q_cell, records
 from photo51.report.sections.base import Draft, Section, absent, claims_of
 from photo51.run.opened import Run
 
@@ -145,7 +145,8 @@ def _difference(run: Run, draft: Draft) -> None:
         "Divergence of the law of the next base, exact, since there are four letters; surprisal, in bits, of the base"
         " that stands there. The base is the middle one of those shown, in reading order."
     )
-    draft.show(Table("Where the two models differ most", heads, rows, note=note))
+    title = first_of("Where the two models differ most", len(rows), 0 if places is None else len(places))
+    draft.show(Table(title, heads, rows, note=note))
     draft.answers.append(_compared(run, windows, before, after))
 
 
@@ -245,7 +246,7 @@ def _records(run: Run, draft: Draft) -> None:
     )
     draft.show(
         Prose("**Before training on a corpus.** Nothing is deleted; proposals are in `records.tsv`."),
-        Table("Records that stand out", heads, rows, note=note),
+        Table(first_of("Records that stand out", len(rows), len(named)), heads, rows, note=note),
     )
     causes = [f"{n} {cause}" for cause, n in named["cause"].value_counts().items()]
     listed = f" ({words.listing(causes)})" if causes else ""
@@ -286,4 +287,5 @@ def _disparity(run: Run, draft: Draft) -> None:
         "Clusters of features that fire together; what differs between corpus and reference is what training on it"
         " would change. `composition` where GC content and dinucleotides explain it."
     )
-    draft.show(Table("What the corpus has more or less of", heads, rows, note=note))
+    title = first_of("What the corpus has more or less of", len(rows), len(different))
+    draft.show(Table(title, heads, rows, note=note))

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from photo51 import words
 from photo51.findings.unannotated import without_control
-from photo51.report.elements.blocks import Cell, Head, Raw, Table, records, verdict_cell
+from photo51.report.elements.blocks import Cell, Head, Raw, Table, first_of, records, verdict_cell
 from photo51.report.elements.feature_cards import feature_card
 from photo51.report.sections.base import Draft, Section, absent, claims_of
 from photo51.run.feature import FeatureFacts
@@ -19,6 +19,7 @@ from photo51.run.opened import Run
 
 ANCHOR, TITLE = "unnamed", "Unannotated features"
 QUESTION = "What does the model compute that no annotation explains?"
+SHOWN = 40  # features of the ranking listed
 QUEUE = (
     Head("Rank", numeric=True),
     Head("Feature"),
@@ -45,7 +46,7 @@ def section(run: Run, dossiers: Callable[[list[int]], list[FeatureFacts]], shown
     _claim(table, queue, novel, draft)
     _proof(run, draft)
     if len(queue):
-        draft.show(_table(run, queue.head(40)))
+        draft.show(_table(run, queue.head(SHOWN), len(queue)))
         cards = Markup("").join(feature_card(run, d) for d in dossiers([int(f) for f in queue["feature"].head(shown)]))
         draft.show(Raw(Markup('<div class="concepts">{}</div>').format(cards)))
     gated = table.loc[table["rank"] == 0, "gate"].value_counts()
@@ -142,7 +143,7 @@ def _proof(run: Run, draft: Draft) -> None:
         )
 
 
-def _table(run: Run, queue: pd.DataFrame) -> Table:
+def _table(run: Run, queue: pd.DataFrame, total: int) -> Table:
     shapes = run.table("shapes")
     consensus: dict[Any, Any] = {} if shapes is None else dict(zip(shapes["feature"], shapes["consensus"], strict=True))
     rows = []
@@ -170,4 +171,4 @@ def _table(run: Run, queue: pd.DataFrame) -> Table:
         " its activation). Explained: held-out deviance that all annotations, six-letter words and GC together account"
         " for. Copies: share of its strongest loci that are copies of another."
     )
-    return Table("The ranking", QUEUE, rows, note=note, shown=12, row_heads=False)
+    return Table(first_of("The ranking", len(queue), total), QUEUE, rows, note=note, shown=12, row_heads=False)
