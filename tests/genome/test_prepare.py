@@ -5,6 +5,7 @@ import hashlib
 import logging
 import pickle
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -365,3 +366,19 @@ def test_the_demo_holds_what_its_readme_promises(resources, tmp_path, monkeypatc
     splits = np.array(w.block_splits)
     assert all((splits == s).sum() >= 3 for s in ("train", "select", "test"))
     assert 430_000 < w.n_rows < 470_000
+
+
+def test_bases_are_the_same_on_whatever_thread_they_are_read(small: Genomes):
+    table = small.contigs
+    genome, chrom, length = table.loc[table["length"].idxmax(), ["genome", "chrom", "length"]]
+    whole = small.sequence(genome, chrom, 0, int(length))
+    starts = np.random.default_rng(5).integers(0, length - 200, 300)
+
+    def wrong(thread: int) -> int:
+        order = np.random.default_rng(thread).permutation(starts)
+        return sum(not np.array_equal(small.sequence(genome, chrom, s, s + 200), whole[s : s + 200]) for s in order)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(wrong, range(4))) == 0
+    again = pickle.loads(pickle.dumps(small))
+    np.testing.assert_array_equal(again.sequence(genome, chrom, 0, int(length)), whole)

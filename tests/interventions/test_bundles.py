@@ -78,3 +78,9 @@ def test_parts_and_weights_that_do_not_fit_are_refused():
         concept_parts(B, np.ones((5, 2)), UNITS, n_parts=3, seed=0)
     with pytest.raises(InputError, match="fires"):
         concept_parts(B, np.zeros((5, 2)), UNITS, n_parts=2, seed=0)
+
+
+@pytest.mark.parametrize("text", ["nan*f1", "inf*f1", "1e400*f1", "f0 + nan*f1", "0*f1", "0*f0 + 0*f1"])
+def test_weights_that_steer_by_nothing_or_by_no_number_are_refused(text):
+    with pytest.raises(InputError, match=r"finite number|weight that is not 0|cancels to nothing"):
+        parse_bundle(text, {}, 4)

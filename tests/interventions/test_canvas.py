@@ -112,3 +112,10 @@ def test_bed_files_that_cannot_be_painted_are_refused(tmp_path, line, said):
     bed.write_text(line + "\n")
     with pytest.raises(InputError, match=said):
         read_canvas(bed, 20, {"guanine": G}, 9)
+
+
+def test_a_bed_line_with_blocks_paints_every_block(tmp_path):
+    path = tmp_path / "blocks.bed"
+    path.write_text("c\t2\t18\tf1\t2\t+\t2\t18\t0\t2\t4,3,\t0,13,\n")
+    strength = read_canvas(path, 20, {}, 4).strengths(0.0)["f1"]
+    assert np.flatnonzero(strength).tolist() == [2, 3, 4, 5, 15, 16, 17]

@@ -11,6 +11,7 @@ import torch
 from typer.testing import CliRunner
 
 from photo51.cli import app
+from photo51.cli.interventions import folder_name
 from photo51.config.interventions import UnitParams
 from photo51.interventions.opening import (
     coding_sequences,
@@ -246,3 +247,13 @@ def test_what_is_chosen_on_and_what_is_reported_on_lie_apart(tmp_path):
 def test_prompts_are_letters_or_the_first_record_of_a_file(files):
     assert len(read_sequence(str(files / "genome.fa"))) == 3_000
     assert read_sequence("acgt").tolist() == [65, 67, 71, 84]
+
+
+def test_experiments_that_differ_have_folders_that_differ():
+    prompt = "ACGT" * 30
+    asked = ["steer-f1 + f2-ACGT", "steer-f1 - f2-ACGT", f"steer-812-{prompt}A", f"steer-812-{prompt}C"]
+    names = [folder_name(a) for a in asked]
+    assert len(set(names)) == 4
+    assert all(len(n) <= 100 and not set(n) & set(" /+<>:") for n in names)
+    # what loses nothing is called as it was asked for
+    assert folder_name("steer-812-held-out") == "steer-812-held-out"

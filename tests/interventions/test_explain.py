@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from photo51.config.interventions import AttributionParams
 from photo51.genome.alphabet import decode
-from photo51.interventions.attribution.explain import explain_region, explain_variant
+from photo51.interventions.attribution.explain import explain_place, explain_region, explain_variant
 from photo51.interventions.attribution.mutagenesis import next_base_readout, saturate, window_likelihood
 from photo51.interventions.attribution.targets import Likelihood, NextBaseTarget
 from photo51.interventions.edits.dictionary import Instrument
@@ -237,3 +237,10 @@ def test_contributions_base_by_base_add_up_to_what_is_explained(instrument, geno
     found = explain_variant(instrument, genome, "g", Variant("c", 100, ref, alt), PARAMS, strand=strand)
     explained = sum(a.explained for a in found.attributions)
     assert found.read["contribution"].sum() == pytest.approx(explained, abs=1e-3)
+
+
+def test_a_strand_that_is_none_is_refused_for_regions_and_variants(instrument, genome):
+    base = decode(genome.sequence("g", "c", 60, 61))
+    for place in (Interval("c", 60, 62, "+"), Variant("c", 60, base, "ACGT"["CGTA".index(base)])):
+        with pytest.raises(InputError, match="strand: need \\+ or -, got 'x'"):
+            explain_place(instrument, genome, "g", place, AttributionParams(), strand="x")

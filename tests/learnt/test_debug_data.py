@@ -1,4 +1,5 @@
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -338,3 +339,25 @@ def test_no_record_of_the_reference_is_both_read_and_fitted():
     drawn, left = reference_records(genome, params)[0], undrawn_windows(genome, params)
     assert (len(drawn), len(left)) == (40, 20)
     assert len({bytes(w) for w in np.concatenate([drawn, left])}) == 60
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ("a\tinf\n", "line 2: need a weight of 0 or more, got 'inf'"),
+        ("a\t1\na\t0\n", "line 3: need each record once, got 'a' again"),
+        ("\na\t1\t2\n", "line 3: need 2 columns as in the header, got 3"),
+        ("a\t1\nnan\t1\n", "line 3: need a record of the corpus, got 'nan'"),
+    ],
+)
+def test_a_manifest_is_refused_with_its_line(tmp_path, lines, says):
+    (tmp_path / "m.tsv").write_text(f"record\tweight\n{lines}")
+    with pytest.raises(InputError, match=re.escape(says)):
+        manifest_weights(tmp_path / "m.tsv", ["a", "b"])
+
+
+def test_records_may_be_called_anything(tmp_path):
+    names = ["NA", "null", "1e5", '"q"', "007", "a;b"]
+    table = pd.DataFrame({"record": names, "weight": np.arange(6) / 4})
+    table.to_csv(tmp_path / "m.tsv", sep="\t", index=False)
+    assert manifest_weights(tmp_path / "m.tsv", names) == dict(zip(names, np.arange(6) / 4, strict=True))

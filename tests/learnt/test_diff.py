@@ -1,9 +1,13 @@
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from benchmarks.planted.chain import MarkovStream
+from photo51.cli import app
 from photo51.config.learnt import DiffParams, WordsParams
 from photo51.learnt.diff.compare import check_pair, diff, next_base_laws
 from photo51.learnt.diff.gate import gate, overall_verdict
@@ -224,3 +228,26 @@ def test_features_find_what_changed(nano, fasta):
     assert table["feature"].iloc[0] == 7
     assert (table["q"] < 0.05).sum() <= 3
     assert table["delta_rate"].iloc[0] == pytest.approx(0.02, abs=0.002)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--annotations", "other.gff3"], "need records on one"),
+        (["--words", "GATC", "--params", '{"alphas": [99]}'], "strengths between 0 and 64"),
+        (["--twin", "sh2:nano"], "at least 7 twins"),
+    ],
+)
+def test_a_comparison_that_is_refused_leaves_nothing_behind(fasta, tmp_path, options, says):
+    gff = tmp_path / "other.gff3"
+    gff.write_text("##gff-version 3\nelsewhere\tx\tgene\t1\t9\t.\t+\t.\tID=g\n")
+    if "--params" not in options:
+        options = [*options, "--params", "{}"]
+    small = {"windows": 3, "window": 128, "warmup": 16, "batch": 3, "joint": {"warmup": 16}}
+    options[-1] = json.dumps({**small, **json.loads(options[-1])})
+    words = [str(gff) if o == "other.gff3" else o for o in options]
+    out = tmp_path / "out"
+    done = CliRunner().invoke(app, ["diff", "sh2:nano", "sh2:nano", "--genomes", str(fasta), "--out", str(out), *words])
+    assert isinstance(done.exception, InputError | SystemExit)
+    assert says in str(done.exception) + done.output
+    assert not out.exists()

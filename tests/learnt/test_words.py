@@ -10,7 +10,9 @@ from benchmarks.planted.chain import MarkovStream, chain, stationary, word_rate
 from photo51.cli.app import app
 from photo51.config.interventions import SamplingParams
 from photo51.config.learnt import WordsParams
+from photo51.genome.alphabet import decode
 from photo51.interventions.writing.generate import generate, open_stream, read_prompt, score
+from photo51.learnt.opening import read_prompts
 from photo51.learnt.words.chains import markov_rate
 from photo51.learnt.words.forced import set_probability, word_probability
 from photo51.learnt.words.limits import effective_places, interval
@@ -293,3 +295,17 @@ def test_a_pattern_with_too_many_states_is_refused_before_the_model_is_opened(tm
     assert isinstance(result.exception, InputError)
     assert "absence takes at most 500 states" in str(result.exception)
     assert not (tmp_path / "w").exists()
+
+
+def test_a_genetic_code_that_is_none_is_refused_before_the_model_is_opened(tmp_path):
+    words = ["words", "no/such/model", "--words", "GATC", "--out", str(tmp_path / "w")]
+    result = CliRunner().invoke(app, [*words, "--params", '{"open_frames": [30], "code": 99}'])
+    assert "translation tables with stop codons, got 99" in str(result.exception)
+
+
+def test_prompts_that_are_cut_are_counted(tmp_path, caplog):
+    (tmp_path / "p.fa").write_text(">a\nACGTACGTAC\n>b\nTTTTTT\n>c\nGGGGGGG\n")
+    assert [decode(row) for row in read_prompts(str(tmp_path / "p.fa"), 1, 3)] == ["ACGTAC", "TTTTTT", "GGGGGG"]
+    assert "2 of 3 prompts are cut to their last 6 bases" in caplog.text
+    read_prompts(str(tmp_path / "p.fa"), 1, 2)
+    assert "the first 2 of 3 prompts" in caplog.text

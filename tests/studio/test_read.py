@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import photo51
-from photo51.api.workbench import typed_sequence
+from photo51.api.workbench import Place, typed_sequence
+from photo51.genome.alphabet import decode, encode, reverse_complement
 from photo51.types import InputError
 
 BASES = "ATGGCGAAAGGTAAAGTTTGCGGATTTAGCTCAGTTGGGAGAGCGCCAGACTGAAGATCTGGAGGTCC"
@@ -187,3 +188,53 @@ def test_bits_are_taken_away_as_bigwig_on_the_strands_of_the_contig(page, bench,
         signal = pybigtools.open(str(tmp_path / f"{side}.bw"))
         found = np.array(signal.values("chromosome", where.start, where.stop, fillna=None))
         np.testing.assert_allclose(found, unpack(told["bits"][own])[::-1], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("ACGTTT\n>late\nACGT", "'>late'"), (">a\nAC\n>b\nGT", "one record"), ("ACG-T", "'-' at base 4")],
+)
+def test_a_text_that_is_no_one_sequence_is_refused(text, says):
+    with pytest.raises(InputError, match=says):
+        typed_sequence(text)
+
+
+def test_a_pasted_file_may_begin_with_a_mark_and_blanks():
+    assert typed_sequence("\ufeff\r\n  >one two\r\n 1 acgt nr\r\n") == ("one", "ACGTNR")
+
+
+def test_small_letters_in_an_array_are_read_as_capitals_and_other_arrays_are_refused(bench):
+    bases = np.frombuffer(b"ATGGCGAAAGGTTAAACGTTTGCATC", dtype=np.uint8)
+    capital, small = (photo51.encode(bench.model, bench.sae, b) for b in (bases, bases + 32))
+    for strand in "+-":
+        np.testing.assert_array_equal(capital[strand].toarray(), small[strand].toarray())
+    logs = [bench.model.log_probs([b])[0] for b in (bases, bases + 32)]
+    np.testing.assert_array_equal(*logs)
+    for wrong in (np.array([0, 1, 2, 3]), np.array([0.5]), np.array([[65, 67]]), np.array([65, 300])):
+        with pytest.raises(InputError, match="sequence: need"):
+            photo51.encode(bench.model, bench.sae, wrong)
+        with pytest.raises(InputError, match="sequence: need"):
+            bench.read(wrong)
+    with pytest.raises(InputError, match="strands: need"):
+        photo51.encode(bench.model, bench.sae, bases, strands=("x",))
+
+
+def test_a_base_of_a_place_on_the_reverse_strand_is_that_of_the_sequence_as_given(bench):
+    table = bench.run.genomes.contigs
+    genome, chrom = (str(table[c].iloc[0]) for c in ("genome", "chrom"))
+    place = Place(genome, chrom, 400, 430, "-")
+    letters = decode(bench.run.genomes.sequence(genome, chrom, 400, 430, "-"))
+    for offset in (0, 7, 29):
+        for strand in "+-":
+            told = bench.base_effects(place, offset, strand=strand)
+            # the map's reference letters are the bases read before it, in its direction of reading
+            read = bench.why(place, offset, strand=strand, changes=False).read
+            letter = letters[offset] if strand == "+" else decode(reverse_complement(encode(letters[offset])))
+            assert read["base"].iloc[-1] == letter
+            assert read["position"].iloc[-1] == 429 - offset
+            assert set(told.influence["position"]) <= set(read["position"])
+    with pytest.raises(InputError, match="need one within 1–30, got 31"):
+        bench.why(place, 30)
+    for base in (-1, 4):
+        with pytest.raises(InputError, match="need one within 1–4"):
+            bench.prefers("ACGT", base)

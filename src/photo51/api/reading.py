@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.sparse as sp
 
+from photo51.api.sequences import bases_of
 from photo51.genome.alphabet import reverse_complement
 from photo51.interventions.attribution.explain import Explained, explain_place
 from photo51.interventions.opening import Opened, genome_of, open_instrument, read_sequence, reference_windows
@@ -16,7 +17,7 @@ from photo51.interventions.steering.steer import Steered
 from photo51.model.families.adapters import DnaModel
 from photo51.model.families.adapters import load_model as open_model
 from photo51.sae.dictionary import Dictionary
-from photo51.types import STRANDS, Interval, Strand, Variant
+from photo51.types import STRANDS, InputError, Interval, Strand, Variant
 
 if TYPE_CHECKING:
     from photo51.api.results import Results
@@ -88,7 +89,7 @@ def encode(
     model, sae
         A model, and a dictionary of one of its sites.
     sequence
-        Bases, as text or upper-case bytes, (length,). They are read from the first base on, without context before it.
+        Bases, as text or as ASCII codes, (length,). They are read from the first base on, without context before it.
     strands
         Directions of reading.
 
@@ -99,7 +100,7 @@ def encode(
     Raises
     ------
     InputError
-        For a dictionary of another model, naming both.
+        For a dictionary of another model, naming both; for letters that are no bases, and a strand that is none.
 
     Examples
     --------
@@ -108,7 +109,9 @@ def encode(
     >>> codes["+"].shape == codes["-"].shape == (15, sae.n_features)
     True
     """
-    ids = read_sequence(sequence, "sequence") if isinstance(sequence, str) else np.asarray(sequence, dtype=np.uint8)
+    if unknown := [s for s in strands if s not in STRANDS]:
+        raise InputError(f"strands: need + and -, got {unknown[0]!r}")
+    ids = read_sequence(sequence, "sequence") if isinstance(sequence, str) else bases_of(sequence)
     site = sae.origin.site
     sae.origin.require(model.spec.origin(site), f"{model.spec.name}: activations")
     out: dict[Strand, sp.csr_matrix] = {}

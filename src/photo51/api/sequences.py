@@ -96,6 +96,24 @@ class Read:
         return sorted([*forward, *((n - b, n - a, "-") for a, b in reverse)])
 
 
+def bases_of(what: str | bytes | NDArray[np.integer]) -> NDArray[np.uint8]:
+    """Upper-case bytes of bases, (length,), an array of one's own: torch takes no view of a text.
+
+    Raises
+    ------
+    InputError
+        For letters outside the IUPAC code, naming the first, and for an array that holds no letters.
+    """
+    if isinstance(what, str | bytes):
+        return np.array(encode(what))
+    raw = np.asarray(what)
+    if raw.ndim != 1 or raw.dtype.kind not in "iu" or (raw.size and not 0 <= raw.min() <= raw.max() <= 255):
+        raise InputError(
+            f"sequence: need bases as text, or their ASCII codes (length,), got an array {raw.shape} of {raw.dtype}"
+        )
+    return np.array(encode(raw.astype(np.uint8).tobytes()))
+
+
 _CLEAN = re.compile(r"[\s\d]+")
 
 
@@ -105,15 +123,19 @@ def typed_sequence(text: str) -> tuple[str, str]:
     Raises
     ------
     InputError
-        For an empty text, several records, and letters outside the IUPAC code, naming the first.
+        For an empty text, several records, bases before a header, and letters outside the IUPAC code, naming the first.
     """
-    lines = text.replace("\r", "\n").split("\n")
+    # a byte-order mark and blanks before a header are of the text, not of the sequence
+    lines = [line.strip() for line in text.removeprefix("\ufeff").replace("\r", "\n").split("\n")]
     heads = [line for line in lines if line.startswith(">")]
     if len(heads) > 1:
         raise InputError(
             f"sequence: need one record at a time, got {len(heads)}:"
             f" {', '.join((h[1:].split() or ['?'])[0] for h in heads[:4])}"
         )
+    first = next((line for line in lines if line and not line.startswith(";")), "")
+    if heads and first != heads[0]:
+        raise InputError(f"sequence: need the header {heads[0][:40]!r} before its bases, got {first[:20]!r} before it")
     body = "".join(_CLEAN.sub("", line) for line in lines if not line.startswith((">", ";")))
     if not body:
         raise InputError("sequence: need at least one base, got none")

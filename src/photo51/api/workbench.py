@@ -17,7 +17,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from photo51.api.results import Results
-from photo51.api.sequences import TYPED, Place, Read, TypedBases, typed_sequence
+from photo51.api.sequences import TYPED, Place, Read, TypedBases, bases_of, typed_sequence
 from photo51.api.writing import Writing
 from photo51.config.interventions import AttributionParams, UnitParams
 from photo51.effects.notation import GenomeVariant, read_variant
@@ -171,7 +171,7 @@ class Workbench(Writing):
         """
         if isinstance(what, Interval):
             return self._read_locus(what, genome, context)
-        ids = _ids(what)
+        ids = bases_of(what)
         if not len(ids):
             raise InputError("sequence: need at least one base, got none")
         bits, codes = self._both(ids)
@@ -282,11 +282,11 @@ class Workbench(Writing):
         what
             Bases, or a place of the run's genomes, of which base `offset` is asked about.
         offset
-            0-based, in the sequence as given.
+            0-based, in the sequence as given: of a place on the reverse strand from its last base on.
         base
             Letter whose score there is explained; default: the log-likelihood of the letter that is there.
         strand
-            Direction of reading.
+            Direction of reading, of the sequence as given.
         changes
             Whether the map of saturation mutagenesis and the direct paths are made too; `base_effects` makes them
             alone.
@@ -328,11 +328,14 @@ class Workbench(Writing):
     def _spot(self, what: str | NDArray[np.uint8] | Place, offset: int, strand: Strand) -> tuple[Bases, str, Interval]:
         """Where bases come from, of which genome, and the one base that is asked about."""
         if isinstance(what, Place):
-            spot = Interval(what.chrom, what.start + offset, what.start + offset + 1, strand)
-            return self._need("a place").genomes, what.genome, spot
-        ids = _ids(what)
-        if not 0 <= offset < len(ids):
-            raise InputError(f"base: need one within 1–{len(ids):,}, got {offset + 1:,}")
+            _check_offset(offset, what.end - what.start)
+            # of a sequence that lies on the reverse strand base 0 is the place's last, and its reverse is forward
+            reverse = what.strand == "-"
+            base = what.end - 1 - offset if reverse else what.start + offset
+            reading: Strand = ("+" if strand == "-" else "-") if reverse else strand
+            return self._need("a place").genomes, what.genome, Interval(what.chrom, base, base + 1, reading)
+        ids = bases_of(what)
+        _check_offset(offset, len(ids))
         return TypedBases(ids), "", Interval(TYPED, offset, offset + 1, strand)
 
     def prefers(self, what: str | NDArray[np.uint8], base: int, strand: Strand = "+") -> dict[str, float]:
@@ -341,9 +344,10 @@ class Workbench(Writing):
         Raises
         ------
         InputError
-            For a base that nothing stands before in reading direction.
+            For a base outside the sequence, or one that nothing stands before in reading direction.
         """
-        ids = _ids(what)
+        ids = bases_of(what)
+        _check_offset(base, len(ids))
         before = ids[:base] if strand == "+" else reverse_complement(ids[base + 1 :])
         if not len(before):
             raise InputError(f"base {base + 1}: need at least one base before it to read, got none")
@@ -427,9 +431,9 @@ class Workbench(Writing):
         return self.run
 
 
-def _ids(what: str | NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Bytes of bases, an array of one's own: torch takes no view of a text."""
-    return np.array(encode(what) if isinstance(what, str) else what, dtype=np.uint8)
+def _check_offset(offset: int, length: int) -> None:
+    if not 0 <= offset < length:
+        raise InputError(f"base: need one within 1–{length:,}, got {offset + 1:,}")
 
 
 def workbench(

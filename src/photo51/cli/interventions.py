@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -71,10 +72,14 @@ def _instrument(
 
 def _by_hand(job: StageJob, out: Path | None, *words: str) -> Path:
     """Folder of an experiment by hand: the one stated, else one below the run that says what was asked."""
-    if out is not None:
-        return out
-    name = re.sub(r"[^A-Za-z0-9_.=-]+", "_", "-".join([job.stage.name, *words])).strip("_")
-    return job.run / "by_hand" / name[:100]
+    return out if out is not None else job.run / "by_hand" / folder_name("-".join([job.stage.name, *words]))
+
+
+def folder_name(asked: str) -> str:
+    """A name for a folder from what was asked; where letters were left out, a hash tells it from what is alike."""
+    name = re.sub(r"[^A-Za-z0-9_.=-]+", "_", asked).strip("_")
+    # a prompt may be longer than any name, and `a + b` would be called as `a - b`
+    return name if name == asked and len(name) <= 100 else f"{name[:90]}-{sha256(asked.encode()).hexdigest()[:8]}"
 
 
 @stage(

@@ -67,13 +67,15 @@ def words_command(
     from photo51.learnt import opening
     from photo51.learnt.words import patterns
     from photo51.learnt.words.rates import rollouts, survivals, words_table
-    from photo51.learnt.words.survival import absence
+    from photo51.learnt.words.survival import absence, open_frame
     from photo51.model.families.adapters import load_model
     from photo51.types import InputError
 
     torch.set_num_threads(threads)
     settings = parse(WordsParams, params)
     events = patterns.read_events(asked, motif_p=settings.motif_p)
+    if settings.open_frames:
+        open_frame(settings.code)
     if settings.absent:
         for event in events:  # too many states are refused before the model is asked anything
             absence(event.forward + event.reverse)
@@ -81,11 +83,7 @@ def words_command(
         raise InputError("--steer and --run: need both or neither, got one")
     subject = load_model(model, device=device)
     network = opening.network(subject)
-    context = int(network.config.max_position_embeddings)
-    if (longest := max(e.width for e in events)) >= context:
-        raise InputError(
-            f"words: need words shorter than the model's context of {context:,} bases, got one of {longest:,}"
-        )
+    opening.check_widths(events, network)
     starts = opening.read_prompts(prompts, settings.sampling.seed, settings.rollouts)
     edits = opening.steered(run, subject, steer) if run is not None and steer is not None else None
     opened = opening.opener(network, starts, edits)
@@ -104,9 +102,11 @@ def words_command(
             "steer": steer or "",
         },
     )
-    write_both(table, out / "words", WORDS, lineage)
+    apart = None
     if settings.open_frames or settings.absent:
         apart = survivals(opened, events, settings, written.codes, **named)
+    write_both(table, out / "words", WORDS, lineage)
+    if apart is not None:
         write_both(apart, out / "survival", SURVIVAL, lineage)
 
 
@@ -164,18 +164,23 @@ def diff_command(
     from photo51.learnt.diff.crosscoder import compared_features
     from photo51.learnt.diff.windows import draw_windows
     from photo51.learnt.words import patterns
-    from photo51.learnt.words.amplify import amplified_rates
+    from photo51.learnt.words.amplify import amplified_rates, check_alphas
     from photo51.model.families.adapters import load_model
     from photo51.sae.dictionary import Dictionary
 
     torch.set_num_threads(threads)
     settings = parse(DiffParams, params)
     events = patterns.read_events(asked, motif_p=1e-4) if asked else []
+    # what can be refused is refused before anything is read
+    check_alphas(settings.alphas if events else ())
+    gates.check_twins(twins or [])
     # windows are the blocks of every interval and test, of which two or fewer say nothing
     windows = draw_windows(genomes, settings.windows, settings.window, settings.seed, least=3)
     kinds = opening.number_types(dtypes)
     before, after = (load_model(m, device=device, dtype=kind) for m, kind in zip((a, b), kinds, strict=True))
     check_pair(before, after)
+    for model in (before, after) if events else ():
+        opening.check_widths(events, opening.network(model))
     lineage = provenance(
         "diff",
         {**settings.model_dump(mode="json"), "a": before.spec.hash, "b": after.spec.hash, "dtypes": dtypes or ""},
@@ -185,29 +190,32 @@ def diff_command(
     of_a, both = compared_features(
         (before, after), windows, Dictionary.load(sae) if sae else None, settings, joint=joint
     )
-    write_both(compared.windows, out / "windows", contracts.DIFF_WINDOWS, lineage)
-    write_both(compared.positions, out / "positions", contracts.DIFF_POSITIONS, lineage)
-    write_both(compared.offsets, out / "offsets", contracts.DIFF_OFFSETS, lineage)
-    if annotations:
-        by_class = class_differences(windows, compared.laws, annotations, settings)
-        write_both(by_class, out / "classes", contracts.DIFF_CLASSES, lineage)
-    if of_a is not None:
-        write_both(of_a, out / "features", contracts.DIFF_FEATURES, lineage)
-    if both is not None:
-        write_both(both, out / "joint", contracts.DIFF_JOINT, lineage)
+    by_class = class_differences(windows, compared.laws, annotations, settings) if annotations else None
+    rates = None
     if events:
         contexts = windows.plus[: settings.contexts]
         asking = WordsParams(every=settings.every, warmup=settings.warmup, confidence=settings.confidence)
         openers = [opening.opener(opening.network(m), contexts[:, :1]) for m in (before, after)]
         rates = amplified_rates(openers[0], openers[1], events, contexts, settings.alphas, asking)
-        write_both(rates, out / "amplified", contracts.AMPLIFIED, lineage)
     change = compared.windows.groupby(["chrom", "start"], sort=True)["delta_bits"].mean().to_numpy()
     noise = []
     for name in twins or []:
         apart = compare(before, load_model(name, device=device), windows, settings).windows
         noise.append({"bits": float(apart["bits_b"].mean())})
     verdicts = gates.gate({"bits": change}, noise, {"bits": settings.tolerance})
-    write_both(verdicts, out / "gate", contracts.GATE, lineage)
+    # all tables are made before the first is written: a refusal leaves none behind
+    for name, table, spec in (
+        ("windows", compared.windows, contracts.DIFF_WINDOWS),
+        ("positions", compared.positions, contracts.DIFF_POSITIONS),
+        ("offsets", compared.offsets, contracts.DIFF_OFFSETS),
+        ("classes", by_class, contracts.DIFF_CLASSES),
+        ("features", of_a, contracts.DIFF_FEATURES),
+        ("joint", both, contracts.DIFF_JOINT),
+        ("amplified", rates, contracts.AMPLIFIED),
+        ("gate", verdicts, contracts.GATE),
+    ):
+        if table is not None:
+            write_both(table, out / name, spec, lineage)
     kl = compared.windows["kl"].mean()
     typer.echo(
         f"diff: divergence {kl:.4g} bits a base, change {change.mean():+.4g} bits a base over {len(change)} windows, "

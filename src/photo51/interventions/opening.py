@@ -221,9 +221,12 @@ def _weights(members: object, label: str) -> dict[int, float]:
     if isinstance(members, int):
         return {members: 1.0}
     try:
-        return {int(f): float(w) for f, w in dict(members).items()}  # type: ignore[call-overload]
+        weights = {int(f): float(w) for f, w in dict(members).items()}  # type: ignore[call-overload]
     except (TypeError, ValueError) as e:
         raise InputError(f"{label}: need features and weights, got {members!r}") from e
+    if not all(map(np.isfinite, weights.values())) or not any(weights.values()):
+        raise InputError(f"{label}: need finite weights that are not all 0, got {members!r}")
+    return weights
 
 
 class FastaBases:

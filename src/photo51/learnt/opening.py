@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from photo51.interventions.edits.bundles import parse_bundle
 from photo51.interventions.edits.site_edits import Order, SiteEdit
 from photo51.interventions.opening import open_instrument
 from photo51.interventions.writing.generate import Stream, open_stream, read_prompt, uniforms
+from photo51.learnt.words.patterns import Event
 from photo51.learnt.words.rates import Opener
 from photo51.model.families.adapters import DnaModel
 from photo51.model.sites import Edit
@@ -23,6 +25,7 @@ from photo51.model.tokenizer import BASE_IDS, tokens_text
 from photo51.sae.dictionary import Dictionary
 from photo51.types import InputError
 
+log = logging.getLogger(__name__)
 CONTEXT = 512
 
 
@@ -37,6 +40,21 @@ def network(model: DnaModel) -> StripedHyenaForCausalLM:
     if not isinstance(model.model, StripedHyenaForCausalLM):
         raise InputError(f"model {model.spec.name}: need a StripedHyena, got {model.spec.family}")
     return model.model.eval().requires_grad_(requires_grad=False)
+
+
+def check_widths(events: Sequence[Event], model: StripedHyenaForCausalLM) -> None:
+    """Refuse words that a model's context cannot hold.
+
+    Raises
+    ------
+    InputError
+        For a word as long as the context, or longer.
+    """
+    context = int(model.config.max_position_embeddings)
+    if (longest := max(e.width for e in events)) >= context:
+        raise InputError(
+            f"words: need words shorter than the model's context of {context:,} bases, got one of {longest:,}"
+        )
 
 
 def number_types(text: str | None) -> tuple[str | None, str | None]:
@@ -76,6 +94,18 @@ def read_prompts(source: str | None, seed: int, rollouts: int) -> NDArray[np.uin
     if not rows:
         raise InputError(f"{path}: need at least one prompt, got none")
     length = min(CONTEXT, *(len(row) for row in rows), CONTEXT)
+    if longer := sum(len(row) > length for row in rows):
+        log.warning(
+            "%s: %d of %d prompts are cut to their last %d bases, so that all share one length",
+            source if path.is_file() else "prompt",
+            longer,
+            len(rows),
+            length,
+        )
+    if len(rows) > rollouts:
+        log.warning(
+            "%s: the first %d of %d prompts are gone on from; raise `rollouts` for more", path, rollouts, len(rows)
+        )
     return np.stack([row[-length:] for row in rows])
 
 

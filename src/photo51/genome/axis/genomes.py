@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,7 @@ class Genomes:
             )
         }
         self._fasta: pysam.FastaFile | None = None
+        self._reading = Lock()
 
     @classmethod
     def open(cls, folder: Path | str) -> Genomes:
@@ -82,7 +84,11 @@ class Genomes:
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the open file, which belongs to one process, and without tables that are read when asked for."""
-        return {**{k: v for k, v in self.__dict__.items() if k != "_annotations"}, "_fasta": None}
+        return {k: v for k, v in self.__dict__.items() if k not in {"_annotations", "_fasta", "_reading"}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """With a file of its own, which is opened when it is asked for."""
+        self.__dict__.update(state, _fasta=None, _reading=Lock())
 
     @cached_property
     def contigs(self) -> pd.DataFrame:
@@ -163,9 +169,11 @@ class Genomes:
         return self.sequence(genome, chrom, start, end, window["strand"])
 
     def _fetch(self, genome: str, chrom: str, start: int, end: int) -> NDArray[np.uint8]:
-        if self._fasta is None:
-            self._fasta = open_fasta(self.folder / "sequences.fa")
-        letters = self._fasta.fetch(contig_key(genome, chrom), start, end)
+        # a file has one place at a time: of two threads that seek and read at once, one would get the other's bases
+        with self._reading:
+            if self._fasta is None:
+                self._fasta = open_fasta(self.folder / "sequences.fa")
+            letters = self._fasta.fetch(contig_key(genome, chrom), start, end)
         return np.frombuffer(letters.encode("ascii"), dtype=np.uint8)
 
     def _find(self, genome: str, chrom: str) -> tuple[int, bool]:

@@ -24,7 +24,7 @@ from photo51.interventions.attribution.influence import against_base, against_ot
 from photo51.interventions.attribution.targets import ContrastTarget, Likelihood, NextBaseTarget
 from photo51.interventions.edits.dictionary import Instrument
 from photo51.io.contracts.interventions import ATTRIBUTION, INFLUENCE
-from photo51.types import InputError, Interval, Strand, Variant
+from photo51.types import STRANDS, InputError, Interval, Strand, Variant
 
 
 class Bases(Protocol):
@@ -128,7 +128,15 @@ def explain_place(
     base: str | None = None,
     changes: bool = True,
 ) -> Explained:
-    """`explain_variant` or `explain_region`, as the place is."""
+    """`explain_variant` or `explain_region`, as the place is; `strand` is that of a variant.
+
+    Raises
+    ------
+    InputError
+        As these do; for a strand that is none, and for a base of a variant.
+    """
+    if strand not in STRANDS:
+        raise InputError(f"strand: need + or -, got {strand!r}")
     if isinstance(place, Variant):
         if base is not None:
             raise InputError(f"base: need a region to explain a base of, got the variant {place}")

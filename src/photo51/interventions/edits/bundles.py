@@ -131,7 +131,8 @@ def parse_bundle(text: str, concepts: Mapping[str, Bundle], n_features: int) -> 
     Raises
     ------
     InputError
-        For a name that is neither a feature nor a concept, with the nearest names.
+        For a name that is neither a feature nor a concept, with the nearest names; for weights that are no finite
+        numbers, or all 0.
     """
     total: Bundle | None = None
     sign = 1.0
@@ -146,12 +147,16 @@ def parse_bundle(text: str, concepts: Mapping[str, Bundle], n_features: int) -> 
             weight = sign * (float(factor) if factor else 1.0)
         except ValueError as e:
             raise InputError(f"feature {text!r}: need a number before *, got {factor!r}") from e
+        if not np.isfinite(weight):
+            raise InputError(f"feature {text!r}: need a finite number before *, got {factor!r}")
         if total is None:
             total = bundle if weight == 1.0 else weight * bundle
         else:
             total = total + bundle * abs(weight) if weight > 0 else total - bundle * abs(weight)
     if total is None:
         raise InputError(f"feature: need a feature or a concept, got {text!r}")
+    if not any(total.weights):
+        raise InputError(f"feature {text!r}: need a weight that is not 0, got none")
     return Bundle(text.strip(), total.features, total.weights)
 
 

@@ -275,9 +275,11 @@ def read_canvas(path: Path, length: int, concepts: Mapping[str, Bundle], n_featu
             towards = parse_bundle(last, concepts, n_features) if last else None
         except InputError as e:
             raise InputError(f"{feature.where}: {e}") from e
-        part = feature.parts[0]
-        interval = Interval(feature.chrom, part.start, part.end, part.strand)
-        paints.append(Paint(interval, feature.name, feature.score, bundle, towards))
+        # a line with blocks (BED12) paints each of them
+        paints += [
+            Paint(Interval(feature.chrom, p.start, p.end, p.strand), feature.name, feature.score, bundle, towards)
+            for p in feature.parts
+        ]
     if not paints:
         raise InputError(f"{path}: need at least one interval to paint, got none")
     names = sorted({p.where.chrom for p in paints})

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from photo51.config.debug_data import DebugDataParams
 from photo51.genome.formats.fasta import Record
+from photo51.genome.text import open_text
 from photo51.learnt.data.record_reading import reference_records
 from photo51.learnt.diff.rows import ActivationRows
 from photo51.model.families.adapters import DnaModel
@@ -46,25 +47,44 @@ def manifest_weights(path: Path, names: Sequence[str]) -> dict[str, float]:
     Raises
     ------
     InputError
-        For an absent file or column, a record that the corpus lacks, a weight that is negative or no number, and for
-        weights that leave nothing of the corpus.
+        For an absent file or column, a line of another width, a record that the corpus lacks or that comes twice, a
+        weight that is negative or no finite number, and for weights that leave nothing of the corpus.
     """
     if not path.is_file():
         raise InputError(f"{path}: need records.tsv of an earlier call, got no such file")
-    table = pd.read_csv(path, sep="\t", dtype=str)
-    if missing := sorted({"record", "weight"} - set(table.columns)):
-        raise InputError(f"{path}: need columns record and weight, got none of {', '.join(missing)}")
-    if unknown := sorted(set(table["record"]) - set(names)):
-        raise InputError(f"{path}: need records of the corpus, got {unknown[0]!r}")
-    weight = pd.to_numeric(table["weight"], errors="coerce")
-    if (bad := ~(weight >= 0)).any():
-        line = int(np.flatnonzero(bad)[0])
-        raise InputError(f"{path}, line {line + 2}: need a weight of 0 or more, got {table['weight'].iloc[line]!r}")
-    weight_of = dict(zip(table["record"], weight.astype(float), strict=True))
+    known, weight_of = set(names), dict[str, float]()
+    # names are text whatever they look like: a record may be called NA
+    with open_text(path) as text:
+        lines = csv.reader(text, delimiter="\t")
+        header = next(lines, [])
+        if missing := sorted({"record", "weight"} - set(header)):
+            raise InputError(f"{path}: need columns record and weight, got none of {', '.join(missing)}")
+        for row in lines:
+            if not any(row):
+                continue
+            location = f"{path}, line {lines.line_num}"
+            if len(row) != len(header):
+                raise InputError(f"{location}: need {len(header)} columns as in the header, got {len(row)}")
+            record, weight = row[header.index("record")], row[header.index("weight")]
+            if record not in known:
+                raise InputError(f"{location}: need a record of the corpus, got {record!r}")
+            if record in weight_of:
+                raise InputError(f"{location}: need each record once, got {record!r} again")
+            weight_of[record] = _weight(weight, location)
     # a record that the manifest does not name keeps its full weight
     if not any(weight_of.get(name, 1.0) > 0 for name in names):
         raise InputError(f"{path}: need at least one record of the corpus with a weight above 0, got none")
     return weight_of
+
+
+def _weight(text: str, location: str) -> float:
+    try:
+        weight = float(text)
+    except ValueError:
+        weight = -1.0
+    if not 0 <= weight < np.inf:
+        raise InputError(f"{location}: need a weight of 0 or more, got {text!r}")
+    return weight
 
 
 def dictionary_for(

@@ -44,8 +44,7 @@ def gate(
     InputError
         For one to six twins; for a quantity with neither twins nor tolerance; for fewer than three windows.
     """
-    if 0 < len(twins) < FEWEST_TWINS:
-        raise InputError(f"gate: need at least {FEWEST_TWINS} twins to know the noise of the seed, got {len(twins)}")
+    check_twins(twins)
     rows = []
     for name, values in change.items():
         # the widest of all pairs of twins
@@ -57,6 +56,18 @@ def gate(
             raise InputError(f"gate: need at least 3 windows, got {len(values)}")
         rows.append({"quantity": name} | _judge(values, limit) | {"seed_noise": noise if twins else np.nan})
     return GATE.check(pd.DataFrame(rows)[list(GATE.columns)])
+
+
+def check_twins(twins: Sequence[object]) -> None:
+    """Refuse too few twins.
+
+    Raises
+    ------
+    InputError
+        For one to six.
+    """
+    if 0 < len(twins) < FEWEST_TWINS:
+        raise InputError(f"gate: need at least {FEWEST_TWINS} twins to know the noise of the seed, got {len(twins)}")
 
 
 def _judge(values: NDArray[np.float64], limit: float) -> dict[str, object]:

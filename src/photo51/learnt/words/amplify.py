@@ -89,8 +89,7 @@ def amplified_rates(
     InputError
         For a strength that is negative or above 64, at which scores leave the range of floating point.
     """
-    if bad := [x for x in alphas if not 0 <= x <= MOST_ALPHA]:
-        raise InputError(f"alpha: need strengths between 0 and {MOST_ALPHA:g}, got {bad[0]:g}")
+    check_alphas(alphas)
     # 0 is the true rate, which the extrapolation is compared with
     strengths = sorted({0.0, *map(float, alphas)})
     follow = codes(contexts).astype(np.int64)[:, 1:]
@@ -127,6 +126,18 @@ def amplified_rates(
                 }
             )
     return AMPLIFIED.check(pd.DataFrame(rows))
+
+
+def check_alphas(alphas: Sequence[float]) -> None:
+    """Refuse strengths at which scores leave the range of floating point.
+
+    Raises
+    ------
+    InputError
+        For one that is negative, above 64, or no number.
+    """
+    if bad := [x for x in alphas if not 0 <= x <= MOST_ALPHA]:
+        raise InputError(f"alpha: need strengths between 0 and {MOST_ALPHA:g}, got {bad[0]:g}")
 
 
 @torch.inference_mode()

@@ -157,9 +157,15 @@ def as_bytes(sequences: Sequences) -> list[NDArray[np.uint8]]:
         For an empty sequence, and for one that is no ASCII text.
     """
     try:
-        rows = [token_ids(s) if isinstance(s, str) else np.asarray(s, dtype=np.uint8) for s in sequences]
+        rows = [token_ids(s) if isinstance(s, str) else _folded(np.asarray(s, dtype=np.uint8)) for s in sequences]
     except UnicodeEncodeError as e:
         raise InputError(f"sequence: need letters of ASCII, got {e.object[e.start]!r} at base {e.start}") from e
     if not rows or any(len(row) == 0 for row in rows):
         raise InputError("sequence: need at least one base in each, got none")
     return rows
+
+
+def _folded(ids: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Bytes with small letters as capitals: to a model they are other tokens, which it has hardly met."""
+    small = (ids >= ord("a")) & (ids <= ord("z"))
+    return np.where(small, ids - np.uint8(32), ids) if small.any() else ids
