@@ -121,6 +121,13 @@ def percent(share: float | None, decimals: int = 1) -> str:
     return f"{100 * share:.{decimals}f}{THIN}%".replace("-", MINUS)
 
 
+def chance(value: float) -> str:
+    """A probability as a percentage without decimals that is never said to be 0 % or 100 % where it is not."""
+    if 0 < value < 0.01:
+        return f"< 1{THIN}%"
+    return f"> 99{THIN}%" if 0.99 < value < 1 else percent(value, 0)
+
+
 def interval(low: float | None, high: float | None, *, difference: bool = False) -> str:
     """A 95 % interval in words; differences with their sign; that there is none where it was not measured."""
     if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):

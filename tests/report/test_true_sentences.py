@@ -36,7 +36,9 @@ def test_replication_counts_checks_and_says_in_which_part_a_name_fails():
     assert found.value_text.replace("\u202f", " ") == "83.3 %"
     assert "all checks of 1 of 2 features hold" in found.null_text
     said = concepts.lost_names(CHECKS, "genome", NAMED)
-    assert said == ("1 of 2 named features fails to replicate in each genome by itself (c: 1): {f3} coding sequence.")
+    assert said == (
+        "The name does not hold in every genome for 1 of 2 named features (it fails in c: 1): {f3} coding sequence."
+    )
     assert concepts.lost_names(CHECKS[CHECKS["feature"] == 9], "genome", NAMED) == ""
 
 
@@ -351,3 +353,21 @@ def test_a_card_lists_every_feature_that_it_says_is_deleted():
     assert html.count("<li>") == 5
     assert "antisense, antisense" not in html
     assert "read antisense: like second codon position, antisense" in html
+
+
+@pytest.mark.parametrize(
+    ("p", "expected"), [(0.002, "< 1 %"), (0.999, "> 99 %"), (0.8, "80 %"), (0.0, "0 %"), (1.0, "100 %")]
+)
+def test_a_probability_is_not_rounded_to_certainty(p, expected):
+    assert words.chance(p).replace("\u202f", " ") == expected
+
+
+def test_methods_count_the_classes_that_were_tested(run):
+    """Two of three classes were tested; the page once counted all that are annotated."""
+    rows = run.need("enrichment").head(3).assign(
+        annotation=["CDS", "tRNA", "CRISPR"], status=["tested", "tested", "1 instance in the workspace, at least 5 are needed"]
+    )  # fmt: skip
+    said = methods._annotations(run.replaced({"enrichment": rows}), {}, methods._Cited())
+    assert said.startswith(
+        "Features were compared with 2 annotation classes, sense and antisense; 1 more could not be tested"
+    )

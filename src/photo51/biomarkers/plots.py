@@ -101,6 +101,11 @@ def inflation(ax: Axes, lambdas: pd.DataFrame) -> Axes:
     return ax
 
 
+def _named(feature: int, names: dict[int, str]) -> str:
+    """A feature with its name, as the begin of a label."""
+    return f"f{feature} {names[feature]}," if feature in names else f"f{feature},"
+
+
 def effect_forest(ax: Axes, tests: pd.DataFrame, names: dict[int, str] | None = None, max_rows: int = 15) -> Axes:
     """Effects of the strongest features in discovery genes (filled) and in the others (open)."""
     table = tests.sort_values(["p", "feature"]).head(max_rows).iloc[::-1]
@@ -117,11 +122,11 @@ def effect_forest(ax: Axes, tests: pd.DataFrame, names: dict[int, str] | None = 
     ax.set_yticks(
         range(len(table)),
         [
-            " ".join(filter(None, [f"f{f}", name_of.get(int(f), ""), o, f"({s})" if several else ""]))
+            " ".join(filter(None, [_named(int(f), name_of), "read", o, f"({s})" if several else ""]))
             for f, o, s in zip(table["feature"], table["orientation"], table["statistic"], strict=True)
         ],
     )
-    ax.set_xlabel("effect within strata (2 · AUROC - 1); filled discovery genes, open the others; 95 %")
+    ax.set_xlabel("effect within strata (2 · AUROC − 1); filled discovery genes, open the others; 95 %")
     return ax
 
 
@@ -178,6 +183,9 @@ def contribution_bars(ax: Axes, names: list[str], values: list[float], n_cited: 
     return ax
 
 
+HEADROOM = 1.4  # height of the axes, in heights of the tallest bar
+
+
 def against_set(ax: Axes, values: pd.Series, labels: pd.Series, value: float, label: str) -> Axes:
     """Where a variant stands among the cases and the controls of its set."""
     edges = np.histogram_bin_edges(np.append(values.to_numpy(), value), bins=30).tolist()
@@ -193,10 +201,11 @@ def against_set(ax: Axes, values: pd.Series, labels: pd.Series, value: float, la
             lw=1.3,
             label=f"{name} (n = {len(chosen):,})",
         )
-    ax.axvline(value, color=theme.INK, lw=1.4)
+    # room above the bars for the legend, which no line crosses
+    ax.set_ylim(0, HEADROOM * ax.get_ylim()[1])
+    ax.axvline(value, ymax=1 / HEADROOM, color=theme.INK, lw=1.4)
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
     ax.set_xlabel(label)
-    right = value < (edges[0] + edges[-1]) / 2
-    ax.legend(loc="upper right" if right else "upper left", handlelength=1.0)
+    ax.legend(loc="upper center", ncols=2, handlelength=1.0, columnspacing=1.2)
     return ax

@@ -46,12 +46,12 @@ def single_features(best: pd.DataFrame) -> Finding:
     """
     n, k, v = len(best), int(best["carries"].sum()), classes_named(best, best["carries"])
     # classes that overlap may have one best feature
-    null = (
-        "no [[name_rule|name]] in 19 of 20 runs without association; the best of these classes"
-        f" {'is' if v.successes <= 1 else 'are'} {words.count(v.successes, 'feature')}"
-        if k
-        else "no [[name_rule|name]] in 19 of 20 runs without association"
-    )
+    null = "no [[name_rule|name]] in 19 of 20 runs without association"
+    if k:
+        null += (
+            f"; {'this class has' if k == 1 else 'these classes have'}"
+            f" {words.count(v.successes, 'different best feature')}"
+        )
     return Finding(
         SECTION,
         "concepts_single",

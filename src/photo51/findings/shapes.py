@@ -164,7 +164,6 @@ def controls(positive_controls: pd.DataFrame) -> Finding:
         n,
         p if n else np.nan,
         f"{shown} of {n} controls",
-        "the null of each, and its [[kmer|baselines]] but for GC, which words of letters hold by construction (in the"
-        " table)",
+        "the null of each, and its [[kmer|baselines]] but for GC, which k-mers hold by construction (in the table)",
         f"{words.count(len(positive_controls), 'control')}, {len(positive_controls) - n} without the data to test",
     )

@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from photo51 import theme
+from photo51 import theme, words
 from photo51.biomarkers import plots
 from photo51.biomarkers.cards.evidence import BANNER
 from photo51.biomarkers.cards.layout import TextLine, height_of, stack_lines, wrapped_lines
@@ -127,7 +127,7 @@ def terms(card: Record, cited: pd.DataFrame) -> tuple[list[str], list[float], st
     for feature, orientation, name, delta, locus, contribution in zip(
         cited["feature"], cited["orientation"], cited["name"], cited["delta"], loci, cited["contribution"], strict=True
     ):
-        change = f"{'gained' if delta > 0 else 'lost'}: Δ {_signed(delta)}{f'; at {locus}' if locus else ''}"
+        change = f"{'gained' if delta > 0 else 'lost'}: Δ {_signed(delta)}{f'; strongest at {locus}' if locus else ''}"
         called = f"f{feature}, read {orientation}: {name or 'unnamed'}"
         lines = [TextLine(called, 7, most=2), TextLine(change, 7, most=2)]
         names.append(
@@ -173,7 +173,7 @@ def _heading(card: Record, variant: Record) -> tuple[list[TextLine], list[TextLi
         f" {times}"
     )
     return left, [
-        TextLine(f"{card['probability']:.2f}", 20, theme.INK, "bold", 1),
+        TextLine(words.chance(float(card["probability"])), 20, theme.INK, "bold", 1),
         TextLine(meaning, 7, theme.MUTED),
         sets,
     ]
@@ -224,7 +224,7 @@ def _footing(card: Record, probe: pd.DataFrame) -> list[TextLine]:
     ]
     distance = (
         f"distance to its neighbours {card['distance']:.2f}, limit {card['distance_limit']:.2f}; {card['unseen']:.0%}"
-        " of the change on features the set never changes"
+        " of the change on features that no variant of another gene changes"
         if math.isfinite(card["distance"])
         else "it changes no feature"
     )

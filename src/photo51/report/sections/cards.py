@@ -67,7 +67,7 @@ def _faithful(record: dict[Any, Any]) -> str:
 
 
 def _probability(record: dict[Any, Any]) -> str:
-    return words.percent(record["probability"], 0) if math.isfinite(record["probability"]) else ""
+    return words.chance(record["probability"]) if math.isfinite(record["probability"]) else ""
 
 
 def _meaning(record: dict[Any, Any]) -> str:

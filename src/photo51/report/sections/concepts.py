@@ -132,8 +132,8 @@ def _counts(run: Run, named: pd.DataFrame, draft: Draft) -> None:
         )
     if len(named) and (alike := int((~named["beats_kmer"].astype(bool)).sum())):
         draft.fail(
-            f"{alike:,} of {words.count(len(named), 'named feature')} {'ranks' if alike == 1 else 'rank'} the bases of"
-            " their class no better, or not certainly, than a model of 6-mers and GC does.",
+            f"{alike:,} of {words.count(len(named), 'named feature')} {'does' if alike == 1 else 'do'} not rank the"
+            " bases of a class certainly better than a model of 6-mers and GC does.",
             "not found",
         )
 
@@ -264,6 +264,14 @@ def _replication(run: Run, draft: Draft) -> None:
     draft.show(Table(title, heads, rows, note=note, sortable=False, anchor="replication"))
 
 
+_EVERY = {
+    "strand": "on both strands",
+    "seed": "in every dictionary of another seed",
+    "genome": "in every genome",
+    "split": "in every split",
+}
+
+
 def lost_names(checked: pd.DataFrame, check: str, named: pd.DataFrame) -> str:
     """A sentence on named features whose name does not hold in some part; empty where all hold in all.
 
@@ -283,9 +291,9 @@ def lost_names(checked: pd.DataFrame, check: str, named: pd.DataFrame) -> str:
     first = features_called([int(f) for f in lost["feature"].drop_duplicates()], named)
     n = len(first)
     return (
-        f"{n:,} of {words.count(checked['feature'].nunique(), 'named feature')} {'fails' if n == 1 else 'fail'} to"
-        f" replicate {CHECKS.get(check, check)}{f' ({words.listing(where, 8)})' if where else ''}:"
-        f" {words.listing(first, 8)}."
+        f"The name does not hold {_EVERY.get(check, check)} for {n:,} of"
+        f" {words.count(checked['feature'].nunique(), 'named feature')}"
+        f"{f' (it fails in {words.listing(where, 8)})' if where else ''}: {words.listing(first, 8)}."
     )
 
 

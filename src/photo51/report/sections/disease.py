@@ -292,6 +292,7 @@ def _effects(replicated: pd.DataFrame, c: Contrast, named: pd.DataFrame) -> Figu
     picture = svg.figure(lambda ax: plots.effect_forest(ax, replicated, labels), (theme.WIDTH_2, 0.28 * n + 0.9), alt)
     return Figure(
         picture,
-        "Effect in discovery genes (filled) and in held-out genes (open), with 95 % intervals.",
+        "Effect in discovery genes (filled) and in held-out genes (open), with 95 % intervals"
+        f"{f'; the {n} of smallest p of {len(replicated):,}' if n < len(replicated) else ''}.",
         wide=True,
     )

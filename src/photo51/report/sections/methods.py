@@ -198,13 +198,15 @@ def _annotations(run: Run, settings: Mapping[str, Any], cite: _Cited) -> str:
     out = []
     if run.has("enrichment"):
         table = run.need("enrichment")
+        n = int(table.loc[table["status"] == "tested", "annotation"].nunique())
+        rest = int(table["annotation"].nunique()) - n
+        untested = f"; {rest:,} more could not be tested" if rest else ""
         out.append(
-            "Features were compared with"
-            f" {words.count(table['annotation'].nunique(), 'annotation class', 'annotation classes')}, sense and"
-            " antisense. Each association was tested against all circular shifts of the feature within blocks of the"
-            f" genome {cite('shift', 'blocks')}, and again after regressing out composition (GC, skews, words of up to"
-            " six letters), strand and place; q-values control the false discovery rate over classes first, then over"
-            f" features within a class {cite('hierarchical')}."
+            f"Features were compared with {words.count(n, 'annotation class', 'annotation classes')}, sense and"
+            f" antisense{untested}. Each association was tested against all circular shifts of the feature within"
+            f" blocks of the genome {cite('shift', 'blocks')}, and again after regressing out composition (GC, skews,"
+            " words of up to six letters), strand and place; q-values control the false discovery rate over classes"
+            f" first, then over features within a class {cite('hierarchical')}."
         )
     if run.has("concepts"):
         out.append(
