@@ -153,3 +153,19 @@ def test_unread_sequence_is_shaded_and_said():
     shown = reading_picture(s)
     assert '<rect x="320.0" y="2" width="320.0"' in shown
     assert "not read" in shown
+
+
+def test_copies_of_a_gene_and_the_parts_of_one_over_an_origin_are_places_of_their_own():
+    genes = _index(
+        (100, 900, "+", "rrsA", "gene", "", -1),
+        (100, 900, "+", "rrsA", "rRNA", "", -1),
+        (5_000, 5_800, "-", "rrsA", "rRNA", "", -1),
+        (0, 576, ".", "control", "D_loop", "", -1),
+        (16_023, 16_569, ".", "control", "D_loop", "", -1),
+    ).names()
+    assert genes[["name", "start", "end"]].to_numpy().tolist() == [
+        ["control", 0, 576],
+        ["control", 16_023, 16_569],
+        ["rrsA", 100, 900],
+        ["rrsA", 5_000, 5_800],
+    ]

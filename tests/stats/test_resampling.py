@@ -12,6 +12,7 @@ from photo51.stats.resampling import (
     random_shifts,
     rotate,
     rotate_rows,
+    small_sample_factor,
     wilson,
 )
 
@@ -107,3 +108,22 @@ def test_pooled_p_of_one_statistic_is_the_plain_one():
     assert pooled_p(np.array([1.0, 2.0]), np.ones((2, 3))) == pytest.approx([1.0, 1 / 7])
     with pytest.raises(ValueError, match="at least 3"):
         pooled_p(np.array([1.0]), np.array([[1.0, 2.0]]))
+
+
+@pytest.mark.parametrize("n", [3, 8, 32])
+def test_bootstrap_limits_of_few_values_cover_where_they_are_widened(n):
+    rng = np.random.default_rng(n)
+    worlds = rng.normal(size=(1_500, n))
+    plain = widened = 0
+    for values in worlds:
+        draws = bootstrap_weights(n, 300, rng) @ values / n
+        limits = np.quantile(draws, [0.025, 0.975])
+        plain += limits[0] <= 0 <= limits[1]
+        low, high = values.mean() + small_sample_factor(n) * (limits - values.mean())
+        widened += low <= 0 <= high
+    # two standard errors of a share of 1,500 are 0.011
+    assert 0.93 <= widened / len(worlds) <= 0.97
+    if n < 10:
+        assert plain / len(worlds) < 0.91
+    assert small_sample_factor(10_000) == pytest.approx(1, abs=1e-3)
+    assert np.isnan(small_sample_factor(1))

@@ -162,8 +162,14 @@ def test_reloading_brings_the_last_state_back_and_tabs_do_not_mix(page, client, 
 
 
 def test_search_goes_where_find_goes_and_features_have_their_page(page, bench):
+    page.get("api/state")  # waits until the model is open
     gene = page.get("api/search", params={"q": "chr06"}).json()
     assert gene["go"][0]["chrom"] == "chromosome"
+    table = bench.run.genomes.annotations()
+    (row,) = table[(table["name"] == "chr06") & (table["kind"] == "gene")].to_dict("records")
+    # the gene itself, not the bases around its ends that carry its name
+    assert gene["go"][0]["label"] == f"chr06 · chromosome:{row['start'] + 1:,}-{row['end']:,} ({row['strand']})"
+    assert (gene["go"][0]["start"], gene["go"][0]["end"]) == (row["start"] - 60, row["end"] + 60)
     trna = page.get("api/search", params={"q": "tRNA"}).json()
     assert 6 in [r["feature"] for r in trna["rows"]]
     card = page.get("api/feature/6").json()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -126,7 +127,7 @@ class GeneIndex:
         return f"{far} {side} {gene.name}{_said(gene, strand)}"
 
     def names(self) -> pd.DataFrame:
-        """Every named gene once: genome, chrom, name, start, end."""
+        """Every named gene, each copy of it once: genome, chrom, name, start, end."""
         rows = [
             (genome, chrom, g.name, g.start, g.end)
             for (genome, chrom), genes in self._by_contig.items()
@@ -134,8 +135,7 @@ class GeneIndex:
             if g.kind in _NAMED and g.name
         ]
         table = pd.DataFrame(rows, columns=["genome", "chrom", "name", "start", "end"])
-        grouped = table.groupby(["genome", "chrom", "name"], sort=True)
-        return grouped.agg(start=("start", "min"), end=("end", "max")).reset_index()
+        return joined_spans(table, ["genome", "chrom", "name"])
 
     def _overlapping(self, genome: str, chrom: str, start: int, end: int) -> list[GeneSpan]:
         key = (genome, chrom)
@@ -143,6 +143,28 @@ class GeneIndex:
             return []
         first, last = np.searchsorted(self._starts[key], [start - self._reach[key], end])
         return [g for g in self._by_contig[key][first:last] if g.end > start]
+
+
+def joined_spans(rows: pd.DataFrame, of: Sequence[str]) -> pd.DataFrame:
+    """Intervals of annotations, columns `of`, `start` and `end`, in order; those of one kind that overlap are one.
+
+    Copies of a gene that share its name, and the parts of one across a circle's origin, are intervals of their own.
+
+    Parameters
+    ----------
+    rows
+        `start`, `end` and the columns `of`, whose equal values may be joined.
+    """
+    keys = list(of)
+    ordered = rows.sort_values([*keys, "start", "end"], kind="stable", ignore_index=True)
+    same = [ordered[k] for k in keys]
+    # the farthest end of all before each of its kind: an interval that begins before it overlaps one of them
+    reach = ordered["end"].groupby(same, sort=False).cummax().groupby(same, sort=False).shift(fill_value=-1)
+    span = (ordered["start"] >= reach).cumsum()
+    out = ordered.groupby(span, sort=False).agg(
+        **{k: (k, "first") for k in keys}, start=("start", "min"), end=("end", "max")
+    )
+    return out.reset_index(drop=True)
 
 
 def side_of(gene: GeneSpan, strand: str) -> str:

@@ -173,6 +173,23 @@ def percentile_interval(draws: NDArray[np.float64], level: float = 0.95) -> tupl
     return float(low), float(high)
 
 
+def small_sample_factor(n: int, level: float = 0.95) -> float:
+    """How much further from the estimate limits of a bootstrapped mean of n values have to lie to cover as stated.
+
+    Percentile limits are as wide as a normal quantile times a standard deviation that divides by n: of 8 values they
+    hold a mean in 87 of 100 worlds in place of 95, of 3 in 60. The factor is √(n / (n - 1)) times Student's quantile
+    over the normal one; near 1 for many values, NaN below 2.
+
+    References
+    ----------
+    Hesterberg 2015, Am Stat 69:371, doi:10.1080/00031305.2015.1089789 (section 5.3, expanded percentile interval)
+    """
+    if n < 2:
+        return float("nan")
+    upper = (1 + level) / 2
+    return float(stats.t.ppf(upper, n - 1) / stats.norm.ppf(upper) * np.sqrt(n / (n - 1)))
+
+
 def wilson(successes: ArrayLike, trials: ArrayLike, level: float = 0.95) -> tuple[NDArray, NDArray]:
     """Limits of a proportion; 0..1 where there was no trial.
 

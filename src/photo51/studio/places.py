@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from photo51.interventions.places import parse_place
+from photo51.report.atlas.find import GENES, gene_spans
 from photo51.run.opened import Run
 from photo51.types import InputError, Interval
 
@@ -41,25 +42,24 @@ def go_to(run: Run, text: str) -> list[dict[str, Any]]:
 
 
 def _genes(run: Run, word: str) -> list[dict[str, Any]]:
+    """Genes, or else other annotations, of a name or locus tag, each copy and each part over an origin by itself."""
     table = run.genomes.annotations()
     tags = {f"{kind}{word}" for kind in ("", "gene-", "cds-", "rna-")} if word else set()
     hit = (table["name"].str.lower() == word) | table["group"].str.lower().isin(tags)
     rows = table[hit & (table["name"] != "")]
-    if rows.empty:
-        return []
-    keys = ["genome", "chrom", "strand"]
-    whole = rows.groupby(keys, as_index=False).agg(start=("start", "min"), end=("end", "max"), name=("name", "first"))
+    # what is derived from a gene (its ends, its codons) has its name too, and lies around it
+    genes = rows[rows["kind"].isin(GENES)]
+    rows = rows if genes.empty else genes
     out = []
-    for g, c, s, a, b, name in whole[[*keys, "start", "end", "name"]].itertuples(index=False):
-        length = run.genomes.length(str(g), str(c))
-        start, end = max(0, int(a) - FLANK), min(length, int(b) + FLANK)
+    for g, c, a, b, s in gene_spans(rows):
+        length, name = run.genomes.length(g, c), rows["name"].iloc[0]
         out.append(
             {
-                "label": f"{name} · {c}:{int(a) + 1:,}-{int(b):,} ({s or '.'})",
-                "genome": str(g),
-                "chrom": str(c),
-                "start": start,
-                "end": end,
+                "label": f"{name} · {c}:{a + 1:,}-{b:,} ({s or '.'})",
+                "genome": g,
+                "chrom": c,
+                "start": max(0, a - FLANK),
+                "end": min(length, b + FLANK),
             }
         )
     return out

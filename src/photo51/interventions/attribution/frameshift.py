@@ -25,7 +25,7 @@ from photo51.io.contracts.geometry import FRAMESHIFT, FRAMESHIFT_PROFILE
 from photo51.model.families.adapters import DnaModel
 from photo51.progress import progress
 from photo51.sae.dictionary import Dictionary
-from photo51.stats.resampling import block_bootstrap
+from photo51.stats.resampling import block_bootstrap, small_sample_factor
 from photo51.types import InputError
 
 ARMS = {"insertion": 1, "insertion_of_three": 3, "substitution": 0}
@@ -221,14 +221,16 @@ def _arm(
         return float(np.degrees(np.angle((weight @ after) * centre.conjugate())))
 
     limits = block_bootstrap(turn, len(after), np.random.default_rng([params.seed, 2]), n_draws=999)
+    # few genes: limits as far out as Student's; 0 is the turn of all genes together
+    wider = small_sample_factor(len(after))
     rotation = float(np.degrees(np.angle(centre)))
     # 60° is half way from the old frame (0°) to the next (120°)
     frame_lost = np.degrees(np.abs(np.angle(base[:, n:].sum(0)))) > 60
     return {
         "arm": arm,
         "rotation": rotation,
-        "low": rotation + limits.low,
-        "high": rotation + limits.high,
+        "low": rotation + wider * limits.low,
+        "high": rotation + wider * limits.high,
         "agreement": float(abs(after.mean())),
         "rotation_before": float(np.degrees(np.angle(before.sum()))),
         # argmin of booleans: the first base at which the frame is not lost

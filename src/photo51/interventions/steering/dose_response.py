@@ -10,7 +10,7 @@ import pandas as pd
 from photo51.config.interventions import SteerParams
 from photo51.interventions.writing.scorers import Scorer
 from photo51.io.contracts.interventions import DOSES, VERDICTS
-from photo51.stats.resampling import bootstrap_weights, monte_carlo_p
+from photo51.stats.resampling import bootstrap_weights, monte_carlo_p, small_sample_factor
 
 
 def dose_response(
@@ -28,6 +28,7 @@ def dose_response(
     # rows of weights that sum to 1: a mean of resampled sequences is one product
     weights = bootstrap_weights(len(control), params.bootstrap, rng) / len(control)
     tail = [(1 - params.confidence) / 2, (1 + params.confidence) / 2]
+    wider = small_sample_factor(len(control), params.confidence)
     rows = []
     safe = True
     feature = table[table["arm"] == "feature"]
@@ -43,7 +44,8 @@ def dose_response(
             column = f"scorer:{scorer.name}"
             paired = (arm[column] - control[column]).to_numpy()
             effect = float(paired.mean())
-            low, high = np.quantile(weights @ paired, tail)
+            # limits of few sequences lie as far out as Student's, on either side of what was found
+            low, high = effect + wider * (np.quantile(weights @ paired, tail) - effect)
             # each random row against the control of the same sequence
             base = control[column].loc[null["sequence"]].to_numpy()
             # one number a direction, its mean over sequences: that is what the feature's effect is compared with

@@ -18,11 +18,12 @@ from photo51.report.elements.sentences import called, label
 from photo51.run.feature import feature_facts
 from photo51.run.known import ASSOCIATED, associated, closest
 from photo51.run.opened import Run
+from photo51.run.places import joined_spans
 from photo51.types import STRANDS, InputError, feature_number
 
 MOST = 25  # rows printed
 MIN_SEQUENCE = 12  # letters from which on A, C, G, T are a sequence and no name
-_GENES = (
+GENES = (
     "gene",
     "pseudogene",
     "CDS",
@@ -224,7 +225,7 @@ def _place(run: Run, question: str) -> Found | None:
 def _gene(run: Run, question: str) -> Found | None:
     word = question.lower().removeprefix("gene:").strip()
     table = run.genomes.annotations()
-    table = table[table["kind"].isin(_GENES)]
+    table = table[table["kind"].isin(GENES)]
     tag = table["group"].str.replace(r"^(?:gene|cds|rna)-", "", regex=True).str.lower()
     hit = (table["name"].str.lower() == word) | ((tag == word) & (tag != ""))
     rows = table[hit & (table["strand"] != "") & (table["name"] != "")]
@@ -234,19 +235,10 @@ def _gene(run: Run, question: str) -> Found | None:
 
 
 def gene_spans(rows: pd.DataFrame) -> list[tuple[str, str, int, int, str]]:
-    """Intervals of annotations, (genome, contig, start, end, strand); those that overlap are one.
-
-    Copies of a gene that share its name, and the parts of one across a circle's origin, are intervals of their own.
-    """
-    spans: list[tuple[str, str, int, int, str]] = []
-    ordered = rows.sort_values(["genome", "chrom", "strand", "start", "end"], kind="stable")
-    for g, c, a, b, s in ordered[["genome", "chrom", "start", "end", "strand"]].itertuples(index=False, name=None):
-        last = spans[-1] if spans else None
-        if last is not None and (last[0], last[1], last[4]) == (g, c, s) and a < last[3]:
-            spans[-1] = (last[0], last[1], last[2], max(last[3], int(b)), last[4])
-        else:
-            spans.append((str(g), str(c), int(a), int(b), str(s)))
-    return spans
+    """Intervals of annotations, (genome, contig, start, end, strand), as `joined_spans` parts them."""
+    table = joined_spans(rows, ["genome", "chrom", "strand"])
+    columns = table[["genome", "chrom", "start", "end", "strand"]].itertuples(index=False, name=None)
+    return [(str(g), str(c), int(start), int(end), str(s)) for g, c, start, end, s in columns]
 
 
 def _read(run: Run, what: str, spans: list[tuple[str, str, int, int, str]]) -> Found:
