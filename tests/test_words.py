@@ -196,3 +196,19 @@ def test_measures_of_written_sequence_have_names_a_biologist_uses():
     assert words.measure("gc") == "GC content"
     assert words.measure("stop_codons") == "stop codons"
     assert words.measure("motif_TATAAT") == "motif TATAAT"
+
+
+def test_less_than_all_is_not_rounded_to_all_nor_a_trace_to_nothing():
+    assert words.percent(2_999 / 3_000).replace(words.THIN, " ") == "> 99.9 %"
+    assert words.percent(0.9996, 2).replace(words.THIN, " ") == "99.96 %"
+    assert words.percent(0.999, 0).replace(words.THIN, " ") == "> 99 %"
+    assert words.percent(1.0).replace(words.THIN, " ") == "100.0 %"
+    assert words.percent(1.02, 0).replace(words.THIN, " ") == "102 %"
+    assert words.percent(-0.0002).replace(words.THIN, " ") == "−0.020 %"
+
+
+def test_what_is_rounded_to_zero_has_no_sign_and_to_a_thousand_its_comma():
+    assert words.fixed(-0.001) == words.signed(-0.001) == words.signed(0.001) == "0.00"
+    assert words.signed(-0.12) == "−0.12"
+    assert words.number(999.7) == "1,000"
+    assert words.bases(999_960).replace(words.THIN, " ") == "1.00 Mb"

@@ -88,7 +88,7 @@ def number(value: float | None, digits: int = 3) -> str:
     if value == 0:
         return "0"
     size = abs(value)
-    if size >= 1000 or (float(value).is_integer() and size >= 1):
+    if size >= 999.5 or (float(value).is_integer() and size >= 1):  # what rounds to 1,000 has its comma
         return f"{value:,.0f}".replace("-", MINUS)
     if size < 1e-3:
         mantissa, exponent = f"{value:.{max(digits - 2, 0)}e}".split("e")
@@ -102,30 +102,36 @@ def fixed(value: float | None, decimals: int = 2) -> str:
     """A number with so many decimals, for columns whose points should line up."""
     if value is None or not math.isfinite(value):
         return ABSENT
-    return f"{value:,.{decimals}f}".replace("-", MINUS)
+    return _minus(f"{value:,.{decimals}f}")
+
+
+def _minus(text: str) -> str:
+    """A formatted number with a true minus sign; what was rounded to zero has none."""
+    return text.replace("-", MINUS) if text.strip("+-0.,") else text.lstrip("+-")
 
 
 def signed(value: float | None, decimals: int = 2) -> str:
     """A number with its sign: +0.03, −0.12."""
     if value is None or not math.isfinite(value):
         return ABSENT
-    return f"{value:+.{decimals}f}".replace("-", MINUS)
+    return _minus(f"{value:+.{decimals}f}")
 
 
 def percent(share: float | None, decimals: int = 1) -> str:
-    """A share of one as a percentage."""
+    """A share of one as a percentage; what is less than all or more than nothing is not rounded to all or nothing."""
     if share is None or not math.isfinite(share):
         return ABSENT
-    if 0 < share < 10 ** -(decimals + 2):
+    if 0 < abs(share) < 10 ** -(decimals + 2):
         return f"{number(100 * share, 2)}{THIN}%"
-    return f"{100 * share:.{decimals}f}{THIN}%".replace("-", MINUS)
+    text = _minus(f"{100 * share:.{decimals}f}")
+    if share < 1 and text == f"{100:.{decimals}f}":
+        return f"> {100 - 10**-decimals:.{decimals}f}{THIN}%"
+    return f"{text}{THIN}%"
 
 
 def chance(value: float) -> str:
     """A probability as a percentage without decimals that is never said to be 0 % or 100 % where it is not."""
-    if 0 < value < 0.01:
-        return f"< 1{THIN}%"
-    return f"> 99{THIN}%" if 0.99 < value < 1 else percent(value, 0)
+    return f"< 1{THIN}%" if 0 < value < 0.01 else f"> 99{THIN}%" if 0.99 < value < 1 else percent(value, 0)
 
 
 def interval(low: float | None, high: float | None, *, difference: bool = False) -> str:
@@ -157,7 +163,7 @@ def bases(n: float) -> str:
         return f"1{THIN}base"
     if n < 10_000:
         return f"{number(n)}{THIN}bases"
-    return f"{n / 1000:.1f}{THIN}kb" if n < 1_000_000 else f"{n / 1_000_000:.2f}{THIN}Mb"
+    return f"{n / 1000:.1f}{THIN}kb" if n < 999_950 else f"{n / 1_000_000:.2f}{THIN}Mb"
 
 
 def duration(seconds: float) -> str:

@@ -13,7 +13,7 @@ from photo51.findings import variants as variant_claims
 from photo51.report.elements import blocks, feature_text, glossary
 from photo51.report.elements.blocks import Claim
 from photo51.report.elements.shapes import shape_sentence, varies
-from photo51.report.sections import calibration, causes, concepts, disease, manifolds, methods, unnamed
+from photo51.report.sections import calibration, causes, cohort, concepts, disease, manifolds, methods, unnamed
 from photo51.report.sections.base import Draft, Section
 from photo51.report.sections.cards import evidence_card
 from photo51.report.show import answer as answer_of
@@ -371,3 +371,25 @@ def test_methods_count_the_classes_that_were_tested(run):
     assert said.startswith(
         "Features were compared with 2 annotation classes, sense and antisense; 1 more could not be tested"
     )
+
+
+def test_names_of_other_people_are_shown_letter_by_letter():
+    """A set of genes, an allele and a clade whose names hold marks of rich text."""
+    name = "3`-end **x** {f3} [[q]]"
+    draft = Draft("concepts")
+    rows = {"feature": [1], "set": [name], "hits": [3], "n_genes": [9], "expected": [0.5], "q": [0.01], "q_ora": [0.02]}
+    concepts._genesets(WithTable(pd.DataFrame(rows)), draft)
+    html = str(draft.blocks[0].html())
+    assert "3`-end **x** {f3} [[q]]" in html
+    hits = pd.DataFrame({"level": ["gene"], "name": [name], "p": [1e-9], "q": [1e-9]})
+    assert name in str(blocks.rich(cohort.themselves(hits, 0.05)))
+
+
+class WithTable:
+    """A run whose only table is this one."""
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    def table(self, _):
+        return self.rows

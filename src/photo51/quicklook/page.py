@@ -195,7 +195,7 @@ def _features(read: QuickRead) -> list[Block]:
                 literal(words.place(best["chrom"], int(best["start"]), int(best["end"]), best["strand"])),
                 float(best["share"]),
                 str(first["grade"]),
-                f"{first['n_survived']} of {first['n_checks']}",
+                f"{first['n_survived']} of {first['n_checks']}" if first["n_checks"] else "not checked",
                 float(first["match"]),
             ]
         )

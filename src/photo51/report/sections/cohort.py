@@ -13,7 +13,7 @@ from photo51 import theme, words
 from photo51.biomarkers import plots
 from photo51.findings.variants import VALIDATION
 from photo51.report.elements import svg
-from photo51.report.elements.blocks import Cell, Figure, Head, Heading, Prose, Table, first_of, q_cell, records
+from photo51.report.elements.blocks import Cell, Figure, Head, Heading, Prose, Table, first_of, literal, q_cell, records
 from photo51.report.sections.base import Draft
 from photo51.run.opened import Run
 
@@ -151,7 +151,7 @@ def _design(table: pd.DataFrame, summary: Mapping[str, Any], draft: Draft) -> No
     draft.show(Prose(f"{sentence}; {scheme}{validated}." if scheme else f"{sentence}."))
     rows = [
         [
-            str(r.clade),
+            literal(r.clade),
             str(r.side),
             Cell(f"{r.n:,}", r.n),
             _counted(r.cases),
@@ -190,14 +190,15 @@ def _carried(table: pd.DataFrame, tests: pd.DataFrame, alpha: float, draft: Draf
             continue
         top = genes.iloc[0]
         listed = [
-            f"{r.name} {r.gene} {words.kind(str(r.consequence))} ({words.percent(r.share, 0)}, {r.n_carriers:,})"
+            f"{literal(r.name)} {literal(r.gene)} {words.kind(str(r.consequence))} ({words.percent(r.share, 0)},"
+            f" {r.n_carriers:,})"
             for r in records(alleles.head(ALLELES_OF_FEATURE))
         ]
         rows.append(
             [
                 f"{{f{feature}}}",
                 q_cell(float(q[feature])),
-                str(top["name"]),
+                literal(top["name"]),
                 Cell(words.percent(float(top["share"]), 0), float(top["share"])),
                 "; ".join(listed),
             ]
@@ -250,7 +251,7 @@ def themselves(associations: pd.DataFrame, alpha: float) -> str:
     hits = associations[(associations["level"] != "feature") & (associations["q"] <= alpha)].sort_values("p")
     if hits.empty:
         return ""
-    listed = [f"{r.level} {r.name} (q {words.probability(r.q)})" for r in records(hits)]
+    listed = [f"{r.level} {literal(r.name)} (q {words.probability(r.q)})" for r in records(hits)]
     return f" The same test of genes and alleles themselves finds {words.listing(listed, 4)}."
 
 
@@ -265,7 +266,7 @@ def _plain(table: pd.DataFrame, draft: Draft) -> None:
         return
     rows = [
         [
-            str(r.name),
+            literal(r.name),
             str(r.level),
             Cell(f"{r.n_carriers:,}", r.n_carriers),
             Cell(f"{words.signed(r.beta)} ± {words.fixed(r.se)}", r.beta),

@@ -21,6 +21,7 @@ from photo51.report.elements.blocks import (
     Raw,
     Table,
     first_of,
+    literal,
     q_cell,
     records,
     verdict_cell,
@@ -306,7 +307,7 @@ def _motifs(run: Run, draft: Draft) -> None:
     rows = [
         [
             f"{{f{r.feature}}}",
-            str(r.motif),
+            literal(r.motif),
             str(r.strand).replace("-", words.MINUS),
             Cell(str(r.overlap), r.overlap),
             q_cell(r.p),
@@ -340,7 +341,7 @@ def _genesets(run: Run, draft: Draft) -> None:
     rows = [
         [
             f"{{f{r.feature}}}",
-            str(r.set),
+            literal(r.set),
             Cell(f"{r.hits} of {r.n_genes}", r.hits),
             Cell(words.number(r.expected), r.expected),
             q_cell(r.q),

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from photo51 import words
-from photo51.report.elements.blocks import Cell, Head, Prose, Table, first_of, q_cell, records
+from photo51.report.elements.blocks import Cell, Head, Prose, Table, first_of, literal, q_cell, records
 from photo51.report.sections.base import Draft, Section, absent, claims_of
 from photo51.run.opened import Run
 
@@ -131,7 +131,7 @@ def _difference(run: Run, draft: Draft) -> None:
     places = run.table("learnt_positions")
     rows = [
         [
-            r.chrom,
+            literal(r.chrom),
             Cell(f"{r.position + 1:,}", r.position),
             str(r.strand).replace("-", words.MINUS),
             _number(r.kl),
@@ -230,7 +230,7 @@ def _records(run: Run, draft: Draft) -> None:
     shown = named.assign(d_traced=(named["d_shared"] - TRACED).clip(lower=0))
     rows = [
         [
-            r.record,
+            literal(r.record),
             r.cause,
             r.action,
             *(_number(getattr(r, name)) for name in names),

@@ -11,7 +11,7 @@ import pandas as pd
 from photo51 import theme, words
 from photo51.genome.annotation.records import GAP
 from photo51.report.elements import figures, svg
-from photo51.report.elements.blocks import Block, Cell, Figure, Figures, Head, Note, Table
+from photo51.report.elements.blocks import Block, Cell, Figure, Figures, Head, Note, Table, literal
 from photo51.report.sections.base import Failure, Section, claims_of
 from photo51.run.opened import Run
 
@@ -120,7 +120,7 @@ def reading_tables(reading: pd.DataFrame | None) -> list[Table]:
             _PARTS[r["outcome"]],
             str(r["reason"]),
             Cell(f"{r['count']:,}", int(r["count"])),
-            Path(str(r["first"]).partition(", ")[0]).name + "".join(str(r["first"]).partition(", ")[1:]),
+            literal(Path(str(r["first"]).partition(", ")[0]).name + "".join(str(r["first"]).partition(", ")[1:])),
         ]
         for r in shown.to_dict("records")
     ]
@@ -201,7 +201,10 @@ def _read_again(run: Run) -> pd.Series | None:
 def _density(run: Run) -> Figure:
     density = run.features["density"].to_numpy()
     live = density[density > 0]
-    middle = float(np.median(live)) if len(live) else 0.0
+    if not len(live):
+        none = "No feature was active anywhere: there are no densities to show."
+        return Figure(svg.figure(lambda ax: figures.density(ax, run.features), (theme.WIDTH_1, 2.3), none), none)
+    middle = float(np.median(live))
     alt = (
         f"Histogram of how often features are active: half of the {len(live):,} live ones at less than"
         f" {words.percent(middle, 2)} of the scored bases."

@@ -92,7 +92,7 @@ const at_places = (places, what) => {
   const best = new Map(), read = said_read(places);
   for (const p of places) for (const [row, share] of rows_at(p)) if ((best.get(row) || 0) < share) best.set(row, share);
   const rows = read.startsWith("not read") ? [] : [...best.keys()].sort((a, b) => best.get(b) - best.get(a));
-  return { rows: Uint32Array.from(rows), said: (rows.length ? "most active " : "") + what + (read ? " \u00b7 " + read : ""), ranked: true, none: read.startsWith("not read") ? `${what}: ${read}.` : "" };
+  return { rows: Uint32Array.from(rows), said: (rows.length ? `most active, in bins of ${D.loci.bin} bases, ` : "") + what + (read ? " \u00b7 " + read : ""), ranked: true, none: read.startsWith("not read") ? `${what}: ${read}.` : "" };
 };
 // an exact sequence and its reverse complement in what was read
 const found_sequence = letters => {
@@ -118,7 +118,7 @@ const search_variant = asked => {
   if (!wanted) return null;
   const V = D.variants, hits = V.text.flatMap((t, i) => wanted.every(w => t.split(" ").includes(w)) ? [i] : []);
   if (!hits.length) return wanted.length === 1 ? { rows: Uint32Array.of(), said: asked + " is not among the variants of this run", none: asked + " is not among the variants of this run." } : null;
-  const told = hits.slice(0, 3).map(i => `${V.label[i]} (${V.set[i]}): log-likelihood ratio ${fixed(V.llr[i], 2)} nats${V.card[i] ? ", evidence card in biomarkers/" + V.set[i] + "/cards" : ""}`).join("; ");
+  const told = hits.slice(0, 3).map(i => `${V.label[i]} (${V.set[i]}): log-likelihood ratio ${fixed(V.llr[i], 2)} nats${V.card[i] ? ", evidence card in biomarkers/" + V.set[i] + "/cards" : ""}`).join("; ") + (hits.length > 3 ? ` and ${hits.length - 3} more` : "");
   const found = at_places(hits.map(i => ({ contig: V.contig[i], start: V.pos[i], end: V.pos[i] + 1 })), "around it");
   return { ...found, said: told + " \u00b7 " + found.said };
 };
@@ -156,5 +156,5 @@ const search = text => {
   const rows = [...grade.keys()].sort((a, b) => grade.get(b) - grade.get(a) || (COL.score[b] || 0) - (COL.score[a] || 0) || a - b);
   const strong = rows.filter(r => grade.get(r) > 1).length, weak = rows.filter(r => grade.get(r) === 1).length;
   const linked = rows.filter(r => grade.get(r) > 0 && grade.get(r) < 1).length, beyond = rows.filter(r => grade.get(r) > .5 && grade.get(r) < 1).length;
-  return { rows: Uint32Array.from(rows), said: strong + weak ? `${strong} with a name, ${weak} with weak evidence, best first` : linked ? `no feature is named after it or close to it; ${linked} are associated with it (q \u2264 0.05), ${beyond} of them beyond composition` : rows.length ? "" : "no feature of this run is named after it, close to it or associated with it", ranked: strong + weak + linked > 0 };
+  return { rows: Uint32Array.from(rows), said: strong + weak ? `${strong} with a name, ${weak} with weak evidence, best first` : linked ? `no feature is named after it or close to it; ${linked} ${linked === 1 ? "is" : "are"} associated with it (q \u2264 0.05), ${beyond} beyond composition` : rows.length ? "" : "no feature of this run is named after it, close to it or associated with it", ranked: strong + weak + linked > 0 };
 };
