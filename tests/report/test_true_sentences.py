@@ -393,3 +393,23 @@ class WithTable:
 
     def table(self, _):
         return self.rows
+
+
+def test_what_ran_and_found_nothing_is_not_said_to_be_no_part_of_the_run(run):
+    partial = run.replaced({"novelty": run.need("novelty").iloc[:0], "causality": None, "verdicts": None})
+    ran, absent = unnamed.section(partial, lambda _: []), causes.section(partial)
+    assert (ran.failures[0].kind, absent.failures[0].kind) == ("not found", "not run")
+    assert "the stage ran and found none" in ran.failures[0].what
+    assert "Not part of this run" not in str(ran.blocks[0].html())
+    assert "Not part of this run" in str(absent.blocks[0].html())
+    assert absent.absent
+    assert not ran.absent
+
+
+def test_replication_without_a_name_is_not_said_to_be_left_out(run):
+    nameless = run.replaced({"names": run.need("names").assign(named=False)})
+    draft = Draft("concepts")
+    concepts._replication(nameless, draft)
+    assert [(f.what, f.kind) for f in draft.failures] == [
+        ("No feature has a name whose replication could be checked.", "limit")
+    ]

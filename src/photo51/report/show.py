@@ -63,7 +63,7 @@ def section(shown: Section) -> Blocks:
     blocks += [Claims(shown.claims)] if shown.claims else []
     blocks += list(shown.blocks)
     if shown.failures and not shown.absent:
-        blocks.append(Note("\n\n".join(f.what for f in shown.failures), "What failed, was null or could not be tested"))
+        blocks.append(Note("\n\n".join(f.what for f in shown.failures), "What was not found, and limits"))
     return Blocks(blocks)
 
 

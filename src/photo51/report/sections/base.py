@@ -99,6 +99,10 @@ class Draft:
         """Add something that could not be shown."""
         self.failures.append(Failure(what, kind, self.anchor))
 
+    def lack(self, run: Run, name: str) -> None:
+        """Say of a table that it was not made, or that its stage ran and found nothing."""
+        self.fail(run.absent(name), "not run" if run.table(name) is None else "not found")
+
     def section(self, title: str, question: str) -> Section:
         """The finished section."""
         return Section(
@@ -112,14 +116,14 @@ class Draft:
         )
 
 
-def absent(anchor: str, title: str, question: str, why: str) -> Section:
-    """The section of a stage that was not run: it says so, and how to have it."""
+def absent(anchor: str, title: str, question: str, why: str, *, ran: bool = False) -> Section:
+    """The section of a stage that was not run: it says so, and how to have it; or that ran and found nothing."""
     return Section(
         anchor,
         title,
         question,
         "",
-        blocks=[Note(why, "Not part of this run", "absent")],
-        failures=[Failure(why, "not run", anchor)],
-        absent=True,
+        blocks=[Note(why, "Nothing was found" if ran else "Not part of this run", "absent")],
+        failures=[Failure(why, "not found" if ran else "not run", anchor)],
+        absent=not ran,
     )

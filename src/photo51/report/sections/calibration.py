@@ -155,7 +155,7 @@ def _adjusted(rates: pd.DataFrame, figures: dict[str, Any], draft: Draft) -> Non
             Cell(f"{r.n:,}", r.n),
             Cell(words.percent(r.rate_05, 1), r.rate_05),
             Cell(words.percent(r.rate_001, 2), r.rate_001),
-            "out of band: no verdict" if r.verdict == "out of band" else "in band",
+            "out of band: no verdict" if r.verdict == "out of band" else "not out of band",
         ]
         for r in ordered.itertuples()
     ]

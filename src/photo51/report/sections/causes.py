@@ -40,7 +40,8 @@ STEERED = (
 def section(run: Run, alpha: float = 0.05) -> Section:
     """Removal and steering, from `causality`, `doses` and `verdicts`."""
     if not run.has("causality") and not run.has("verdicts"):
-        return absent(ANCHOR, TITLE, QUESTION, run.absent("causality"))
+        made = [name for name in ("causality", "verdicts") if run.table(name) is not None]
+        return absent(ANCHOR, TITLE, QUESTION, run.absent((made or ["causality"])[0]), ran=bool(made))
     draft = Draft(ANCHOR, claims=claims_of(run, ANCHOR))
     if run.has("causality"):
         _removal(run, draft, alpha)
@@ -48,7 +49,7 @@ def section(run: Run, alpha: float = 0.05) -> Section:
         _steering(run, draft)
     for table in ("causality", "verdicts"):
         if not run.has(table):
-            draft.fail(run.absent(table), "not run")
+            draft.lack(run, table)
     return draft.section(TITLE, QUESTION)
 
 

@@ -52,7 +52,8 @@ BASELINES = (
 def section(run: Run, dossiers: Callable[[list[int]], list[FeatureFacts]], shown: int = 12) -> Section:
     """Concepts and their baselines: `concept_summary`, `concepts`, `replication`, `motif_matches`, `genesets`."""
     if not run.has("concept_summary") or not run.has("concepts"):
-        return absent(ANCHOR, TITLE, QUESTION, run.absent("concepts"))
+        ran = run.table("concepts") is not None and run.table("concept_summary") is not None
+        return absent(ANCHOR, TITLE, QUESTION, run.absent("concepts"), ran=ran)
     draft = Draft(ANCHOR, claims=claims_of(run, ANCHOR))
     summary, named = run.need("concept_summary"), names(run)
     best = best_of_classes(summary, run.need("concepts"))
@@ -241,7 +242,10 @@ def _named(run: Run, named: pd.DataFrame) -> Table:
 def _replication(run: Run, draft: Draft) -> None:
     table = checks_of_names(run)
     if table is None or table.empty:
-        draft.fail(run.absent("replication"), "not run")
+        if table is None:
+            draft.fail(run.absent("replication"), "not run")
+        else:
+            draft.fail("No feature has a name whose replication could be checked.", "limit")
         return
     rows = []
     for check, rows_of_check in table.groupby("check", sort=False):

@@ -28,7 +28,8 @@ ROLES = {"score": "score", "baseline": "baseline", "leak": "confounder", "null":
 def section(run: Run, n_cards: int = 4, alpha: float = 0.05) -> Section:
     """Variant sets and cohorts, from `variants`, `classifiers`, `feature_tests`, `cards` and `cohort_tests`."""
     if not run.has("variants") and not run.has("cohort_tests"):
-        return absent(ANCHOR, TITLE, QUESTION, run.absent("variants"))
+        made = [name for name in ("variants", "cohort_tests") if run.table(name) is not None]
+        return absent(ANCHOR, TITLE, QUESTION, run.absent((made or ["variants"])[0]), ran=bool(made))
     draft = Draft(ANCHOR, claims=claims_of(run, ANCHOR))
     draft.show(Note("For research. No score here is a diagnosis, and none was tested for one.", kind="warn"))
     for name in run.sets("variants"):
@@ -47,7 +48,7 @@ def section(run: Run, n_cards: int = 4, alpha: float = 0.05) -> Section:
         cohort.add_cohort(run, name, draft, alpha)
     for table in ("variants", "cohort_tests"):
         if not run.has(table):
-            draft.fail(run.absent(table), "not run")
+            draft.lack(run, table)
     return draft.section(TITLE, QUESTION)
 
 

@@ -17,7 +17,11 @@ KINDS = (
         "Tested, and no better than its negative control",
         "These are results: the effect is small, absent, or the run too short to see it.",
     ),
-    ("limit", "Could not be tested", "Too few bases, sites or variants; more data may change this."),
+    (
+        "limit",
+        "Limits, and what could not be tested",
+        "What this run cannot say, and why; where bases, sites or variants are too few, more data may change it.",
+    ),
     ("not run", "Not part of this run", "Nothing can be concluded from what was not run."),
 )
 ALWAYS = (

@@ -86,7 +86,8 @@ def section(sections: Sequence[Section]) -> Section:
     if claims:
         blocks.append(
             Prose(
-                "Each row is one finding with its negative control: the same measurement where no association can be."
+                "Each row is one finding with its negative control: the same measurement where there is nothing to"
+                " find."
             )
         )
     which = "claim beats its" if tested == 1 else "claims beat their"

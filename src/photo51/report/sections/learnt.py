@@ -39,7 +39,7 @@ def section(run: Run, alpha: float = 0.05) -> Section:
         if run.has(name):
             show(run, draft)
         else:
-            draft.fail(run.absent(name), "not run")
+            draft.lack(run, name)
     return draft.section(TITLE, QUESTION)
 
 

@@ -59,12 +59,16 @@ def section(run: Run, shown: int = 6) -> Section:
     if run.has("manifolds"):
         _groups(run, draft, shown)
     else:
-        draft.fail(run.absent("manifolds"), "not run" if run.table("manifolds") is None else "not found")
-        draft.answers.append("No group of features that are active together was found.")
+        draft.lack(run, "manifolds")
+        draft.answers.append(
+            "Groups of features were not sought in this run."
+            if run.table("manifolds") is None
+            else "No group of features that are active together was found."
+        )
     if run.has("positive_controls"):
         _positive_controls(run.need("positive_controls"), draft)
     else:
-        draft.fail(run.absent("positive_controls"), "not run")
+        draft.lack(run, "positive_controls")
     return draft.section(TITLE, QUESTION)
 
 

@@ -38,7 +38,7 @@ QUEUE = (
 def section(run: Run, dossiers: Callable[[list[int]], list[FeatureFacts]], shown: int = 8) -> Section:
     """The queue, its control and its proof, from `novelty`, `shapes` and `hidden_classes`."""
     if not run.has("novelty"):
-        return absent(ANCHOR, TITLE, QUESTION, run.absent("novelty"))
+        return absent(ANCHOR, TITLE, QUESTION, run.absent("novelty"), ran=run.table("novelty") is not None)
     draft = Draft(ANCHOR, claims=claims_of(run, ANCHOR))
     table = run.need("novelty")
     queue = table[table["rank"] > 0].sort_values("rank")
@@ -76,7 +76,7 @@ def _claim(table: pd.DataFrame, queue: pd.DataFrame, novel: pd.DataFrame, draft:
         )
     if novel.empty:
         draft.fail("No unannotated feature stands out from those of the random-weight model.", "not found")
-        draft.answers.append("Nothing that stands out from the random-weight model.")
+        draft.answers.append("No unannotated feature stands out from those of the random-weight model.")
         return
     r = float(novel["seed_match_r"].min())
     draft.answers.append(
