@@ -413,3 +413,31 @@ def test_replication_without_a_name_is_not_said_to_be_left_out(run):
     assert [(f.what, f.kind) for f in draft.failures] == [
         ("No feature has a name whose replication could be checked.", "limit")
     ]
+
+
+def test_the_answer_on_a_cohort_names_the_cohort(run):
+    (name,) = run.sets("cohort_tests")
+    draft = Draft("disease")
+    cohort.add_cohort(run, name, draft, 0.05)
+    assert any(a.startswith(f"In cohort {name.replace('_', ' ')}, 1 feature goes with") for a in draft.answers)
+    tests = run.of_set("cohort_tests", name).assign(set=name, validated=False)
+    lost = Draft("disease")
+    cohort.add_cohort(run.replaced({"cohort_tests": tests}), name, lost, 0.05)
+    assert any(a.startswith(f"In cohort {name.replace('_', ' ')}, no feature goes with") for a in lost.answers)
+    captions = [b.caption for b in lost.blocks if isinstance(b, blocks.Table)]
+    assert "Discovered, but not in clades kept apart" in captions
+    assert "Features that go with the phenotype" not in captions
+
+
+def test_what_could_not_be_checked_is_not_none_of_none(run):
+    unchecked = CHECKS.assign(check="seed", reason="no other seed", feature=int(run.need("names")["feature"].iloc[0]))
+    draft = Draft("concepts")
+    concepts._replication(run.replaced({"replication": unchecked, "names": None}), draft)
+    html = str(draft.blocks[0].html())
+    assert "0 of 0" not in html
+    assert "–" in html
+
+
+@pytest.mark.parametrize(("change", "expected"), [(0.012, "T +1 point"), (0.42, "T +42 points"), (-0.01, "T −1 point")])
+def test_points_are_singular_and_plural(change, expected):
+    assert causes._speaks_for("T", change).replace("\u202f", " ") == expected

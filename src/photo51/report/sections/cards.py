@@ -75,8 +75,8 @@ def _meaning(record: dict[Any, Any]) -> str:
     if not math.isfinite(record["probability"]):
         return f"No probability is shown: {record.get('withheld') or 'none was made'}."
     return (
-        f"probability of {record.get('outcome', 'disease')} ({words.percent(record['prevalence'], 0)} of this set are"
-        " cases)"
+        f"probability of {record.get('outcome') or 'being a case'} ({words.percent(record['prevalence'], 0)} of this"
+        " set are cases)"
     )
 
 

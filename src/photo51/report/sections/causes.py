@@ -148,7 +148,10 @@ def _called(feature: int, concept: str) -> str:
 
 
 def _speaks_for(base: str, change: float) -> str:
-    return f"{base} {'+' if change >= 0 else words.MINUS}{100 * abs(change):.0f}{words.THIN}points" if base else "–"
+    if not base:
+        return "–"
+    points = words.signed(100 * change, 0)
+    return f"{base} {points}{words.THIN}point{'' if points in {'+1', f'{words.MINUS}1'} else 's'}"
 
 
 def _steering(run: Run, draft: Draft) -> None:

@@ -104,8 +104,8 @@ def add_cohort(run: Run, name: str, draft: Draft, alpha: float) -> None:
     _inflation(run, name, title, draft)
     if rows:
         what = "Features that go with the phenotype" if len(replicated) else f"Discovered, but not in {validation}"
-        title = first_of(what, len(rows), len(replicated) or len(discovered))
-        draft.show(Table(title, _heads(validation), rows, shown=8))
+        caption = first_of(what, len(rows), len(replicated) or len(discovered))
+        draft.show(Table(caption, _heads(validation), rows, shown=8))
     _carried(run.of_set("carriers", name), tests, alpha, draft)
     _levels(run.of_set("levels", name), str(summary.get("levels", "")), draft)
     associations = run.of_set("associations", name)

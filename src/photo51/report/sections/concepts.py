@@ -254,7 +254,7 @@ def _replication(run: Run, draft: Draft) -> None:
         rows.append(
             [
                 f"The name holds {CHECKS.get(str(check), str(check))}",
-                Cell(f"{n_survived:,} of {len(checked):,}", n_survived / max(len(checked), 1)),
+                Cell(f"{n_survived:,} of {len(checked):,}", n_survived / len(checked)) if len(checked) else Cell("–"),
                 Cell(f"{len(rows_of_check) - len(checked):,}", len(rows_of_check) - len(checked)),
             ]
         )

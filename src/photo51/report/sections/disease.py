@@ -257,9 +257,11 @@ def _tests(run: Run, tests: pd.DataFrame, c: Contrast, draft: Draft, alpha: floa
     ]
     draft.show(_effects(replicated, c, names(run)))
     within = str(tests["strata"].iloc[0]) if "strata" in tests else "gene, consequence, codon_position"
+    strata = [words.kind(w) for w in within.split(", ") if w]
     note = (
-        f"Compared within {words.listing([words.kind(w) for w in within.split(', ')])}. The naive column ignores them"
-        " and is printed for contrast only."
+        f"Compared within {words.listing(strata)}. The naive column ignores them and is printed for contrast only."
+        if strata
+        else "Compared over all variants, without strata."
     )
     draft.show(Table("Features that replicate in other genes", heads, rows, note=note, shown=8))
 
