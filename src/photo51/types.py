@@ -33,9 +33,9 @@ class Interval:
 
     def __post_init__(self) -> None:
         if not 0 <= self.start <= self.end:
-            raise ValueError(f"Interval: need 0 <= start <= end, got {self.start}..{self.end} on {self.chrom}")
+            raise InputError(f"Interval: need 0 <= start <= end, got {self.start}..{self.end} on {self.chrom}")
         if self.strand not in {"+", "-", "."}:
-            raise ValueError(f"Interval: need a strand of + - or ., got {self.strand!r}")
+            raise InputError(f"Interval: need a strand of + - or ., got {self.strand!r}")
 
     def __len__(self) -> int:
         return self.end - self.start
@@ -66,9 +66,9 @@ class Variant:
 
     def __post_init__(self) -> None:
         if self.pos < 0:
-            raise ValueError(f"Variant: need pos >= 0, got {self.pos} on {self.chrom}")
+            raise InputError(f"Variant: need pos >= 0, got {self.pos} on {self.chrom}")
         if not self.ref or not self.alt or self.ref == self.alt:
-            raise ValueError(
+            raise InputError(
                 f"Variant: need different, non-empty ref and alt, got {self.ref!r} > {self.alt!r} at"
                 f" {self.chrom}:{self.pos + 1}"
             )

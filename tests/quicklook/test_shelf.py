@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from photo51.genome.alphabet import encode, reverse_complement
 from photo51.model.families.adapters import load_model
-from photo51.quicklook.read import read_source
+from photo51.quicklook.read import WRITTEN, read_source
 from photo51.quicklook.shelf import Shelved, shelf_of, shipped_dictionaries
 from photo51.quicklook.shipping import halved, seed_matches
 from photo51.quicklook.source import open_source
@@ -130,6 +130,7 @@ def test_names_and_records_of_any_kind_are_read_and_shown_letter_by_letter(model
     assert f"{names[1]}:1-40; the axis" in text
     # of a lone base nothing is said, and nothing of the others is lost
     assert [int(np.isfinite(s["+"].bits).sum()) for s in found.strands] == [64, 39, 0]
+    assert {p.name for p in (tmp_path / "look").iterdir()} == WRITTEN
     with pybigtools.open(str(tmp_path / "look/bits_minus.bw")) as bw:
         assert [sum(b - a for a, b, _ in bw.records(n)) for n in names[:2]] == [64, 39]
 

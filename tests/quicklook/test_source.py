@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from photo51.genome.alphabet import decode
+from photo51.quicklook.read import WRITTEN, check_folder
 from photo51.quicklook.source import LONGEST, open_source
 from photo51.types import InputError
 
@@ -160,3 +161,16 @@ def test_a_region_over_the_origin_of_a_circle_is_read_in_two_pieces_with_what_li
     assert [(p.start, p.end) for p in pieces] == [(30, len(DNA)), (0, 25)]
     assert [(decode(p.before), decode(p.after)) for p in pieces] == [(DNA[25:30], DNA[:5]), (DNA[-5:], DNA[25:30])]
     assert "linear contig" in refused(path, region="31-25")
+
+
+def test_a_folder_that_holds_more_than_an_earlier_look_is_not_replaced(tmp_path: Path) -> None:
+    for name in WRITTEN:
+        (tmp_path / name).touch()
+    check_folder(tmp_path)
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(InputError, match=r"other files \(notes.txt\)"):
+        check_folder(tmp_path)
+    (tmp_path / "read.html").unlink()
+    with pytest.raises(InputError, match="other files"):
+        check_folder(tmp_path)
+    check_folder(tmp_path / "new")

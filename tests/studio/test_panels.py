@@ -270,3 +270,23 @@ def test_two_sequences_are_compared_column_by_column(page, bench):
     assert same["differs"] == 0
     assert same["features"] == []
     assert "at most 1,000" in events(page.post("api/compare", {"first": "A" * 1_001, "second": "A"}))[0]["error"]
+
+
+def test_commands_of_the_journal_bring_the_files_they_read(page, bench, tmp_path):
+    """A shell that runs the line finds the variants and the bases that the page had."""
+    import subprocess
+
+    ref = bench.run.genomes.sequence("ring", "chromosome", 499, 500).tobytes().decode()
+    alt = "A" if ref != "A" else "C"
+    events(page.post("api/variants", {"text": f"chromosome:500:{ref}>{alt}"}))
+    key = page.post("api/read", {"text": f">mine\n{BASES}"}).json()["key"]
+    events(page.post("api/why", {"reading": key, "at": 20}))
+    written = {"variants": "variant.tsv", "why": "sequence.fa"}
+    for line in page.get("api/journal").json()["lines"]:
+        if line["panel"] not in written:
+            continue
+        first, last = line["command"].splitlines()
+        assert f" {written[line['panel']]} " in f"{last} "
+        subprocess.run(["bash", "-c", first], check=True, cwd=tmp_path)
+    assert (tmp_path / "variant.tsv").read_text() == f"chrom\tpos\tref\talt\nchromosome\t500\t{ref}\t{alt}\n"
+    assert (tmp_path / "sequence.fa").read_text() == f">sequence\n{BASES}\n"

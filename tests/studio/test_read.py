@@ -244,3 +244,41 @@ def test_a_base_of_a_place_on_the_reverse_strand_is_that_of_the_sequence_as_give
     for base in (-1, 4):
         with pytest.raises(InputError, match="need one within 1–4"):
             bench.prefers("ACGT", base)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda b: photo51.steer(b.run, "f1", BASES, doses=()),
+        lambda b: photo51.steer(b.run, "f1", BASES, doses=(float("inf"),)),
+        lambda b: photo51.steer(b.run, "f1", BASES, sequences=1),
+        lambda b: photo51.steer(b.run, "f1", BASES, seed=-1),
+        lambda b: b.dose_response("f1", BASES, doses=(0.0,)),
+        lambda b: next(b.write("f1", BASES, length=0)),
+        lambda b: b.paint(b.canvas([(0, 5, "f1", 1.0)], 10), BASES, sequences=0),
+        lambda b: b.canvas([(0, 5, "f1", 1.0)], 10, strand="x"),
+        lambda b: b.listen([{"name": "a", "word": "TAA", "do": {"stop": True}}], BASES, sequences=0),
+        lambda b: b.listen([{"name": "a", "word": "TAA", "do": {"temperature": float("inf")}}], BASES),
+        lambda b: b.prefers(BASES, 5, "x"),
+        lambda b: b.run.codes.top("ring", "nowhere", 0, 10),
+        lambda b: b.run.codes.top("ring", "chromosome", 39_990, 40_010),
+        lambda b: b.run.features[0].at("ring", "chromosome", -5, 5),
+        lambda b: photo51.Variant("c", -1, "A", "C"),
+    ],
+)
+def test_what_cannot_be_asked_of_the_public_face_is_one_sentence(bench, ask):
+    with pytest.raises(InputError) as e:
+        ask(bench)
+    assert "\n" not in str(e.value)
+    assert "validation error" not in str(e.value)
+
+
+def test_bases_that_were_not_scored_have_no_features(bench):
+    unread = bench.run._run.places.unread("ring", "chromosome", 0, 40_000)
+    if unread:
+        start, end = unread[0]
+        assert bench.run.codes.top("ring", "chromosome", start, end).empty
+        codes = bench.run.codes.anndata("ring", "chromosome", start, end)
+        assert (codes.n_obs, codes.n_vars) == (0, 72)
+    empty = bench.run.codes.anndata("ring", "chromosome", 5, 5)
+    assert (empty.n_obs, empty.n_vars, list(empty.obs)) == (0, 72, ["genome", "chrom", "pos", "strand", "row"])

@@ -231,13 +231,14 @@ def steer(
     >>> set(made.sequences["bases"].str.len())
     {12}
     """
-    from photo51.config.interventions import SamplingParams, SteerParams
+    from photo51.config.base import validated
+    from photo51.config.interventions import SteerParams
     from photo51.interventions.steering import targeting
     from photo51.interventions.steering.steer import steer as run_arms
     from photo51.interventions.writing.scorers import check_declared, sequence_scorers
 
-    sampling = SamplingParams(seed=seed)
-    params = SteerParams(sampling=sampling, doses=tuple(doses), sequences=sequences, length=length)
+    stated = {"sampling": {"seed": seed}, "doses": tuple(doses), "sequences": sequences, "length": length}
+    params = validated(SteerParams, stated, "steer")
     opened = _instrument(run)
     judges = sequence_scorers(code=11, motifs=[], codons=None)
     declared = check_declared(list(scorers), judges)

@@ -418,8 +418,16 @@ class Codes:
         self._run = run
 
     def anndata(self, genome: str, chrom: str, start: int, end: int) -> ad.AnnData:
-        """Scored bases of `[start, end)` as observations (both strands, one after the other), features as variables."""
-        interval = Interval(chrom, start, end)
+        """Scored bases of `[start, end)` as observations (both strands, one after the other), features as variables.
+
+        Raises
+        ------
+        InputError
+            For an unknown contig, or bases outside it.
+        """
+        interval, length = Interval(chrom, start, end), self._run.genomes.length(genome, chrom)
+        if end > length:
+            raise InputError(f"{interval}: need bases within the {length:,} of {chrom}, got some past its end")
         return self._run.codes.anndata((genome, interval), self._run.places.workspace)
 
     def top(self, genome: str, chrom: str, start: int, end: int, n: int = 10) -> pd.DataFrame:
@@ -428,9 +436,16 @@ class Codes:
         Returns
         -------
         `feature`, `strand`, `position` of the largest, `activation`, `share` (of the feature's maximum);
-        largest share first.
+        largest share first. No row where none of the bases was scored.
+
+        Raises
+        ------
+        InputError
+            For an unknown contig, or bases outside it.
         """
         codes = self.anndata(genome, chrom, start, end)
+        if not codes.n_obs:
+            return pd.DataFrame(columns=["feature", "strand", "position", "activation", "share"])
         largest = self._run.features["maximum"].to_numpy(dtype=np.float64)
         rows = []
         for strand in STRANDS:

@@ -348,6 +348,8 @@ class Workbench(Writing):
         """
         ids = bases_of(what)
         _check_offset(base, len(ids))
+        if strand not in STRANDS:
+            raise InputError(f"strand: need + or -, got {strand!r}")
         before = ids[:base] if strand == "+" else reverse_complement(ids[base + 1 :])
         if not len(before):
             raise InputError(f"base {base + 1}: need at least one base before it to read, got none")

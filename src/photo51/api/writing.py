@@ -95,8 +95,8 @@ class Writing:
 
     def steer_params(self, *, length: int, seed: int, temperature: float = 1.0, **other: Any) -> SteerParams:
         """Parameters of a steering experiment, from the few that a page shows."""
-        sampling = SamplingParams(seed=seed, temperature=temperature)
-        return SteerParams(sampling=sampling, length=length, **other)
+        sampling = {"seed": seed, "temperature": temperature}
+        return validated(SteerParams, {"sampling": sampling, "length": length, **other}, "steer")
 
     def write(
         self,
@@ -240,6 +240,7 @@ class Writing:
         ids = read_sequence(prompt)
         if not canvas.paints:
             raise InputError(f"canvas {canvas.name!r}: need at least one interval to paint, got none")
+        _check_sequences(sequences)
         self._check_before(canvas, ids, sequences, before)
         return painting_steps(self.instrument, canvas, ids, before, sequences=sequences, infill=infill, params=settings)
 
@@ -323,7 +324,8 @@ class Writing:
         compiled = compile_rules(
             rule_file(rules), self.opened.concepts, self.instrument.units, length=length, prompt=len(start)
         )
-        sampling = SamplingParams(seed=seed, temperature=temperature)
+        sampling = validated(SamplingParams, {"seed": seed, "temperature": temperature}, "rules")
+        _check_sequences(sequences)
         prompts = np.tile(start, (sequences, 1))
         return rule_steps(self.instrument, prompts, compiled, length=length, sampling=sampling)
 
@@ -338,6 +340,11 @@ class Writing:
         *_, last = self.listening(rules, prompt, **options)
         assert isinstance(last, RuleRun)
         return last
+
+
+def _check_sequences(n: int) -> None:
+    if n < 1:
+        raise InputError(f"sequences: need at least one, got {n}")
 
 
 def rule_file(rules: Sequence[Mapping[str, Any]]) -> RuleFile:

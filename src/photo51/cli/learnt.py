@@ -153,6 +153,7 @@ def diff_command(
     import torch
 
     from photo51.config import parse
+    from photo51.config.interventions import SamplingParams
     from photo51.config.learnt import DiffParams, WordsParams
     from photo51.io import provenance
     from photo51.io.contracts import learnt as contracts
@@ -194,7 +195,12 @@ def diff_command(
     rates = None
     if events:
         contexts = windows.plus[: settings.contexts]
-        asking = WordsParams(every=settings.every, warmup=settings.warmup, confidence=settings.confidence)
+        asking = WordsParams(
+            every=settings.every,
+            warmup=settings.warmup,
+            confidence=settings.confidence,
+            sampling=SamplingParams(seed=settings.seed),
+        )
         openers = [opening.opener(opening.network(m), contexts[:, :1]) for m in (before, after)]
         rates = amplified_rates(openers[0], openers[1], events, contexts, settings.alphas, asking)
     change = compared.windows.groupby(["chrom", "start"], sort=True)["delta_bits"].mean().to_numpy()

@@ -192,11 +192,11 @@ class CodesStore:
             # an interval of strand "." is read on both
             strands = [s for s in strands if interval.strand in {s, "."}]
         blocks = [(strand, piece) for strand in strands for piece in pieces]
-        if not blocks:
-            return ad.AnnData(sp.csr_matrix((0, self.n_features), dtype=np.float32))
-        obs = pd.concat([_positions(workspace, piece, strand) for strand, piece in blocks])
         var = pd.DataFrame(index=pd.Index([str(f) for f in range(self.n_features)], name="feature"))
-        codes = sp.vstack([self.matrix(strand, piece) for strand, piece in blocks], format="csr")
+        # a piece of no rows gives an empty table its columns
+        parts = blocks or [("+", slice(0, 0))]
+        obs = pd.concat([_positions(workspace, piece, strand) for strand, piece in parts])
+        codes = sp.vstack([self.matrix(strand, piece) for strand, piece in parts], format="csr")
         return ad.AnnData(codes, obs=obs, var=var, uns={"codes": json.dumps(self.meta.dump(), sort_keys=True)})
 
 

@@ -24,7 +24,8 @@ class Params(BaseModel):
     Every field is `Field(default=…, description="… (unit)")`: the description becomes the config reference.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # NaN passes no comparison and infinity most: neither is a setting
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     former_keys: ClassVar[Mapping[str, str]] = MappingProxyType({})  # key of an older photo51 → today's; empty: gone
 
     @model_validator(mode="before")

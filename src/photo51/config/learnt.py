@@ -107,7 +107,9 @@ class DiffParams(Params):
     tolerance: float = Field(
         default=0.01, ge=0, description="change of held-out bits that the gate accepts (bits a base)"
     )
-    seed: int = Field(default=51, ge=0, description="seed of the draw of windows")
+    seed: int = Field(
+        default=51, ge=0, description="seed of windows, of shifts, and of draws for words that are not spelled out"
+    )
 
     @model_validator(mode="after")
     def _bases_are_left(self) -> DiffParams:

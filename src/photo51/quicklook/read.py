@@ -118,6 +118,10 @@ class QuickRead:
 
 
 PAGE = "read.html"
+WRITTEN = {PAGE, "bits_plus.bw", "bits_minus.bw"} | {
+    *(f"{name}.tsv" for name in ("windows", "features", "orfs", "unexplained")),
+    *(f"{name}.bed" for name in ("features", "orfs", "unexplained")),
+}
 
 
 def check_folder(folder: Path) -> None:
@@ -130,9 +134,14 @@ def check_folder(folder: Path) -> None:
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--out {folder}: need a folder, got a file")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / PAGE).is_file():
+    if not folder.is_dir():
+        return
+    # the folder is replaced as a whole: what somebody put beside an earlier look would be lost
+    names = {p.name for p in folder.iterdir()}
+    if others := sorted(names - WRITTEN if PAGE in names else names):
         raise InputError(
             f"--out {folder}: need an empty folder or that of an earlier `photo51 read`, got one with other files"
+            f" ({others[0]})"
         )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from photo51.studio import asked
 from photo51.studio.desk import Desk
-from photo51.studio.journal import command
+from photo51.studio.journal import command, quoted_file
 from photo51.studio.tabs import Tab
 from photo51.studio.wire import digest, rows
 from photo51.types import STRANDS, InputError
@@ -40,10 +40,14 @@ def variant(desk: Desk, tab: Tab, request: asked.VariantAsked) -> Iterator[dict[
     }
     table = bench.score(text)
     python = f"$name = bench.score({text!r})"
+    scored = [f"{v.chrom}\t{v.pos + 1}\t{v.ref}\t{v.alt}" for g, v in variants if g == one.genome]
+    file = quoted_file("\n".join(("chrom\tpos\tref\talt", *scored, "")), "variant.tsv")
     line = tab.journal.add(
         "variants",
         f"Scored {text}",
-        command=command(
+        command=file
+        + "\n"
+        + command(
             "photo51",
             "score",
             "variant.tsv",

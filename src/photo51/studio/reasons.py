@@ -15,7 +15,7 @@ from photo51.config.interventions import AttributionParams
 from photo51.genome.alphabet import reverse_complement
 from photo51.studio import asked
 from photo51.studio.desk import Desk, strand_of
-from photo51.studio.journal import NO_COMMAND, command
+from photo51.studio.journal import NO_COMMAND, command, quoted_file
 from photo51.studio.tabs import Tab
 from photo51.studio.wire import digest, packed, rows
 from photo51.types import InputError, Strand
@@ -66,7 +66,7 @@ def why(desk: Desk, tab: Tab, request: asked.WhyAsked) -> Iterator[dict[str, Any
     line = tab.journal.add(
         "why",
         title,
-        command=_why_command(desk, request, spot),
+        command=_why_command(desk, request, spot, reading.text),
         python=python,
         check="digest($name.table['contribution'].to_numpy(), $name.map['effect'].to_numpy())",
         digest=digest(explained.table["contribution"].to_numpy(), done.map["effect"].to_numpy()),
@@ -112,7 +112,7 @@ def _asked_about(desk: Desk, reading: Read, offset: int, strand: Strand) -> tupl
     )
 
 
-def _why_command(desk: Desk, request: asked.WhyAsked, spot: Place | None) -> str:
+def _why_command(desk: Desk, request: asked.WhyAsked, spot: Place | None, bases: str) -> str:
     place_text = f"{spot.chrom}:{spot.start + request.at + 1}" if spot is not None else f"sequence:{request.at + 1}"
     if not desk.run:
         return NO_COMMAND
@@ -131,7 +131,10 @@ def _why_command(desk: Desk, request: asked.WhyAsked, spot: Place | None) -> str
         "--out",
         "why",
     ]
-    return command(*parts, *(("--base", request.base) if request.base else ()))
+    run = command(*parts, *(("--base", request.base) if request.base else ()))
+    if spot is not None:
+        return run
+    return "\n".join((quoted_file(f">sequence\n{bases}\n", "sequence.fa"), run))
 
 
 def _explained(desk: Desk, explained: Explained, reading: Read, spot: Place | None) -> dict[str, Any]:

@@ -105,4 +105,5 @@ def dictionary_for(
     for i in range(0, len(windows), params.batch):
         out = model.forward(windows[i : i + params.batch], Sites([site]), logits=False)
         read += [x.float().cpu().numpy() for x in out.sites[site]]
-    return PCA.fit(ActivationRows(np.concatenate(read), model.spec.origin(site)), min(COMPONENTS, model.spec.d_model))
+    source = ActivationRows(np.concatenate(read), model.spec.origin(site), params.seed)
+    return PCA.fit(source, min(COMPONENTS, model.spec.d_model))

@@ -13,10 +13,8 @@ from photo51.io.origin import Origin
 class ActivationRows:
     """Activations in memory, as `photo51.sae.training.train.ActivationSource`."""
 
-    seed = 7
-
-    def __init__(self, x: NDArray[np.float32], origin: Origin):
-        self.x, self.origin = np.ascontiguousarray(x, dtype=np.float32), origin
+    def __init__(self, x: NDArray[np.float32], origin: Origin, seed: int = 7):
+        self.x, self.origin, self.seed = np.ascontiguousarray(x, dtype=np.float32), origin, seed
 
     def batches(self, size: int, *, start: int = 0) -> Iterator[NDArray[np.float32]]:
         """Batches of rows in a seeded order, without end."""
