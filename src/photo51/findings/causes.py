@@ -25,8 +25,9 @@ def few(k: int, n: int) -> bool:
 
 
 def removal(causality: pd.DataFrame, alpha: float) -> Finding:
-    """The model predicts worse without some features than without random ones of like density, at a false-discovery
-    rate, and these are more than one in twenty of those tested: fewer are candidates.
+    """The model predicts worse without some features than with the same change along the directions of random ones of
+    like density, at a false-discovery rate, and these are more than one in twenty of those tested: fewer are
+    candidates.
 
     Parameters
     ----------
@@ -41,8 +42,8 @@ def removal(causality: pd.DataFrame, alpha: float) -> Finding:
         SECTION,
         "removal",
         "",
-        "The model predicts worse without some of its features, beyond what removing random features of like density"
-        " does.",
+        "The model predicts worse without some of its features, beyond what the same change along the directions of"
+        " random features does.",
         verdict(holds=k > 0 and not few(k, n) if n else None),
         k,
         n,
@@ -50,7 +51,7 @@ def removal(causality: pd.DataFrame, alpha: float) -> Finding:
         n,
         np.nan,
         f"{k} of {n}",
-        "random features of like density, removed with a change of the same size; at [[q]] ≤"
+        "the same change along the directions of random features of like density; at [[q]] ≤"
         f" {alpha} about one in {1 / alpha:.3g} is chance, and no more than one in twenty of those tested are"
         " candidates",
         f"{words.count(n, 'feature')} tested",

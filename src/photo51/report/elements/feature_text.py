@@ -146,19 +146,19 @@ def cause(facts: Known) -> str:
     verb = "raises" if c["ablation_dnll"] >= 0 else "lowers"
     more = "a larger rise than" if c["ablation_p"] <= ALPHA else "no larger rise than"
     text = (
-        f"Removing it {verb} the model's negative log-likelihood by {words.number(abs(c['ablation_dnll']))} bits a base"
-        f" where it is active (n = {words.count(int(c['firing_bases']), 'base')}), {more} with random features of like"
-        f" density (99 % of them stay below {words.number(c['ablation_null_q99'])}; p"
-        f" {words.probability(c['ablation_p'])}, this feature by itself)."
+        f"Removing it at {words.count(int(c['firing_bases']), 'active base')} {verb} the negative log-likelihood of the"
+        f" bases that follow by {words.number(abs(c['ablation_dnll']))} bits each, {more} the same change along the"
+        " directions of random features of like density gives (99 % of these stay below"
+        f" {words.number(c['ablation_null_q99'])}; p {words.probability(c['ablation_p'])}, this feature by itself)."
     )
     if c["steer_base"]:
         size = f"{words.signed(100 * c['steer_change'], 0)} points"
         text += (
             f" Turning it up makes {c['steer_base']} more likely next ({size}; p {words.probability(c['steer_p'])}"
-            " against random directions)."
+            " against directions of random features)."
             if c["steer_p"] <= ALPHA
             else (
-                " Turning it up changes the next base no more than random directions do (p"
+                " Turning it up changes the next base no more than directions of random features of like density do (p"
                 f" {words.probability(c['steer_p'])})."
             )
         )

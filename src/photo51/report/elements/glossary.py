@@ -219,7 +219,8 @@ TERMS = MappingProxyType(
         ),
         "ablation": GlossaryTerm(
             "Ablation",
-            "Setting a feature to zero inside the model and measuring how much worse it predicts the next base.",
+            "Setting a feature to zero inside the model and measuring how much worse it predicts the bases that"
+            " follow.",
         ),
         "nll": GlossaryTerm("NLL", "Negative log-likelihood: the model's surprisal per base; lower is better."),
         "steering": GlossaryTerm(

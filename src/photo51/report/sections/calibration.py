@@ -77,8 +77,8 @@ def _counts(figures: dict[str, Any], draft: Draft, alpha: float) -> None:
         return
     verb = "Yes: the" if honest(figures) else "Not quite: the"
     draft.answers.append(
-        f"{verb} run found {words.count(real, 'pair')}{_among(figures)} and annotations; with the activations"
-        f" circularly shifted along the genome it found {words.count(int(rotated), 'pair')}."
+        f"{verb} run found {words.count(real, 'pair')}{_among(figures) or ' of features'} and annotations; with the"
+        f" activations circularly shifted along the genome it found {words.count(int(rotated), 'pair')}."
     )
     if not honest(figures):
         draft.fail(
@@ -137,8 +137,8 @@ def _rates(figures: dict[str, Any], draft: Draft) -> None:
                 heads,
                 rows,
                 note=(
-                    f"{figures.get('run_rotated_pairs', 0):,} shifted pairs of {figures.get('features_compared', 0):,}"
-                    " features; ± one standard error, features counted as independent."
+                    f"{words.count(int(figures.get('run_rotated_pairs', 0)), 'shifted pair')}{_among(figures)}; ± one"
+                    " standard error, features counted as independent."
                 ),
                 sortable=False,
             )

@@ -16,12 +16,12 @@ ANCHOR, TITLE = "causes", "Ablation and steering"
 QUESTION = "Does the model use these features, or are they merely active?"
 REMOVED = (
     Head("Feature"),
-    Head("Rise of [[nll]] (bits a base)", numeric=True),
-    Head("random features, mean", numeric=True),
-    Head("random features, 99 %", numeric=True),
+    Head("Rise of [[nll]] (bits a prediction)", numeric=True),
+    Head("other directions, mean", numeric=True),
+    Head("other directions, 99 %", numeric=True),
     Head("[[q]]", numeric=True),
     Head("base that rises most when it is turned up", numeric=True),
-    Head("bases", numeric=True),
+    Head("active bases", numeric=True),
     Head("Verdict"),
 )
 STEERED = (
@@ -75,7 +75,8 @@ def _removal(run: Run, draft: Draft, alpha: float) -> None:
         named = [_called(f, c) for f, c in zip(idle["feature"], idle["concept"], strict=True)]
         draft.fail(
             f"Removing {words.listing(named, 8)}{', one at a time,' if len(named) > 1 else ''} raises the negative"
-            " log-likelihood no more than removing random features does, at the q-value of the run.",
+            " log-likelihood no more than the same change along the directions of random features does, at the q-value"
+            " of the run.",
             "not found",
         )
     rows = [
@@ -96,8 +97,9 @@ def _removal(run: Run, draft: Draft, alpha: float) -> None:
         for r in records(tested.sort_values("ablation_dnll", ascending=False))
     ]
     note = (
-        "[[ablation|Removing]] a feature where it is active, and reading how much worse the next base is predicted."
-        " Random features of like density are removed with a change of the same size."
+        "[[ablation|Removing]] a feature where it is active, and reading how much worse the bases that follow are"
+        " predicted. Other directions: the same amount taken off, at the same bases, along the directions of random"
+        " features of like density."
     )
     draft.show(
         Table(
@@ -117,13 +119,13 @@ def _removal_answer(used: pd.DataFrame, n: int, named: list[str]) -> str:
         return "No feature could be removed where enough bases are active to measure it."
     if not len(used):
         return (
-            f"Removing single features ({n} were tested) raises the negative log-likelihood no more than removing"
-            " random ones does."
+            f"Removing single features ({n} were tested) raises the negative log-likelihood no more than the same"
+            " change along the directions of random ones does."
         )
     most = ", most of all" if len(used) > len(named) else ":"
     return (
         f"Removing {len(used)} of {words.count(n, 'tested feature')}, one at a time, raises the model's negative"
-        " log-likelihood more than removing random features with a change of the same size"
+        " log-likelihood more than the same change along the directions of random features"
         f"{most} {words.listing(named)}.{_few(used, n)}"
     )
 

@@ -427,7 +427,12 @@ def _positive_controls(table: pd.DataFrame, draft: Draft) -> None:
             "not found",
         )
     for r in records(table[table["verdict"] == "not tested"]):
-        draft.fail(f"Positive control not tested: {r.what}. {str(r.note).rstrip('.')}.", "limit")
+        draft.fail(f"Positive control not tested: {r.what}. {_sentence(str(r.note))}", "limit")
+
+
+def _sentence(text: str) -> str:
+    """A note as a sentence."""
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
 def _number(value: float) -> Cell:

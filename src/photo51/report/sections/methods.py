@@ -298,8 +298,8 @@ def _interventions(run: Run) -> str:
     if run.has("causality"):
         out.append(
             "Features were removed from the state where they are active, and the change of the model's negative"
-            " log-likelihood was compared with that of removing random features of like density with a change of the"
-            " same size."
+            " log-likelihood at the bases that follow was compared with that of the same change along the directions of"
+            " random features of like density."
         )
     doses = run.table("doses")
     if doses is not None and len(doses):
