@@ -74,10 +74,10 @@ def test_an_answer_on_classes_is_true_of_none_and_of_one(n, carried, expected):
 @pytest.mark.parametrize(
     ("counts", "expected"),
     [
-        ((65, 57, 0, 15, ""), "65 groups of features are active together, 57 of them more than circularly shifted copies are; none of these traces a line, ring, sphere or tree, 15 are clouds of several dimensions, of 42 the shape cannot be told."),
-        ((1, 1, 1, 0, "1 ring"), "1 group of features is active together, 1 of them more than circularly shifted copies are; 1 of these traces a shape (1 ring)."),
-        ((4, 0, 0, 0, ""), "4 groups of features are active together, none of them more than circularly shifted copies are."),
-        ((2, 1, 0, 1, ""), "2 groups of features are active together, 1 of them more than circularly shifted copies are; none of these traces a line, ring, sphere or tree, 1 is a cloud of several dimensions."),
+        ((65, 57, 0, 15, ""), "65 groups of features are active together; in 57 of them the members depend on one another more than when each is circularly shifted; none of these traces a line, ring, sphere or tree, 15 are clouds of several dimensions, of 42 the shape cannot be told."),
+        ((1, 1, 1, 0, "1 ring"), "1 group of features is active together; in 1 of them the members depend on one another more than when each is circularly shifted; 1 of these traces a shape (1 ring)."),
+        ((4, 0, 0, 0, ""), "4 groups of features are active together; in none of them the members depend on one another more than when each is circularly shifted."),
+        ((2, 1, 0, 1, ""), "2 groups of features are active together; in 1 of them the members depend on one another more than when each is circularly shifted; none of these traces a line, ring, sphere or tree, 1 is a cloud of several dimensions."),
     ],
 )  # fmt: skip
 def test_groups_are_counted_without_a_clause_on_nothing(counts, expected):

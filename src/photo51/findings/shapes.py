@@ -33,7 +33,8 @@ def groups(manifolds: pd.DataFrame) -> list[Finding]:
             SECTION,
             "groups_dependent",
             "",
-            "Some groups of features are active at the same bases, more than circularly shifted copies are.",
+            "In some groups of co-active features the members depend on one another, more than when each is circularly"
+            " shifted.",
             verdict(holds=k > 0),
             k,
             n,
@@ -41,8 +42,8 @@ def groups(manifolds: pd.DataFrame) -> list[Finding]:
             n,
             np.nan,
             f"{k} of {n} groups",
-            f"the same features circularly shifted against each other; at [[q]] ≤ {ALPHA} about one in twenty is"
-            " chance",
+            "the same features, each circularly shifted within the bases where the group is active; at [[q]] ≤"
+            f" {ALPHA} about one in twenty is chance",
             f"{words.count(n, 'group')}, {int(manifolds['n_features'].sum()):,} features",
         ),
         Finding(

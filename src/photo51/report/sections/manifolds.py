@@ -97,8 +97,8 @@ def _groups(run: Run, draft: Draft, shown: int) -> None:
     alone = ~beyond & ~table["manifold"].astype(bool)
     if count := int(alone.sum()):
         draft.fail(
-            f"{words.count(count, 'group')} of features {'is' if count == 1 else 'are'} active together, no more than"
-            " circularly shifted copies are.",
+            f"In {words.count(count, 'group')} of co-active features the members depend on one another no more than"
+            " when each is circularly shifted.",
             "not found",
         )
     if count := int((beyond & ~table["manifold"].astype(bool)).sum()):
@@ -121,9 +121,11 @@ def _counted_groups(n: int, beyond: int, shaped: int, clouds: int, listed: str) 
     listed
         The shapes with their numbers.
     """
-    begin = f"{words.count(n, 'group')} of features {'is' if n <= 1 else 'are'} active together, "
+    begin = f"{words.count(n, 'group')} of features {'is' if n <= 1 else 'are'} active together; "
     if not beyond:
-        return f"{begin}{'none of them' if n > 1 else 'and not'} more than circularly shifted copies are."
+        where = "in none of them" if n > 1 else "in it"
+        no = "" if n > 1 else " no"
+        return f"{begin}{where} the members depend on one another{no} more than when each is circularly shifted."
     parts = [
         f"{shaped} of these {'traces' if shaped == 1 else 'trace'} a shape ({listed})"
         if shaped
@@ -133,7 +135,10 @@ def _counted_groups(n: int, beyond: int, shaped: int, clouds: int, listed: str) 
         parts.append(f"{clouds} {'is a cloud' if clouds == 1 else 'are clouds'} of several dimensions")
     if rest := beyond - clouds - shaped:
         parts.append(f"of {rest} the shape cannot be told")
-    return f"{begin}{beyond} of them more than circularly shifted copies are; {', '.join(parts)}."
+    return (
+        f"{begin}in {beyond} of them the members depend on one another more than when each is circularly shifted;"
+        f" {', '.join(parts)}."
+    )
 
 
 def _order(run: Run, traced: pd.DataFrame) -> list[int]:
