@@ -11,12 +11,13 @@ from photo51.cli.app import app
 from photo51.config.interventions import SamplingParams
 from photo51.config.learnt import WordsParams
 from photo51.genome.alphabet import decode
+from photo51.interventions.opening import read_sequence
 from photo51.interventions.writing.generate import generate, open_stream, read_prompt, score
 from photo51.learnt.opening import read_prompts
 from photo51.learnt.words.chains import markov_rate
 from photo51.learnt.words.forced import set_probability, word_probability
 from photo51.learnt.words.limits import effective_places, interval
-from photo51.learnt.words.patterns import iupac_event
+from photo51.learnt.words.patterns import iupac_event, read_events
 from photo51.learnt.words.rates import rollouts, survivals, words
 from photo51.learnt.words.survival import absence, open_frame, survival
 from photo51.model.families.adapters import load_model
@@ -309,3 +310,29 @@ def test_prompts_that_are_cut_are_counted(tmp_path, caplog):
     assert "2 of 3 prompts are cut to their last 6 bases" in caplog.text
     read_prompts(str(tmp_path / "p.fa"), 1, 2)
     assert "the first 2 of 3 prompts" in caplog.text
+
+
+def test_what_is_written_as_a_path_and_is_none_is_said_to_be_absent():
+    for ask in (
+        lambda: read_events(["no/such.txt"], motif_p=1e-4),
+        lambda: read_prompts("no/such.fa", 1, 3),
+        lambda: read_sequence("such.fa"),
+    ):
+        with pytest.raises(InputError, match="there is no such file"):
+            ask()
+
+
+def test_survival_too_rare_for_floating_point_is_no_certainty():
+    """Even random bases have neither A nor T over n bases with 2^-n; at n = 3,000 no number holds that."""
+    params = WordsParams(particles=8, runs=3, absent=(300, 3_000), rollouts=3)
+    law = np.full((1, 4), 0.25)
+
+    def even(numbers):
+        return MarkovStream(law, np.zeros(len(numbers), dtype=np.int64))
+
+    written = np.random.default_rng(1).integers(0, 4, (3, 600))
+    table = survivals(even, [iupac_event("A")], params, written)
+    first, last = table.to_dict("records")
+    assert first["probability"] == pytest.approx(0.5**300, rel=1e-6)
+    assert last["probability"] == 0
+    assert last["low"] == 0 < last["high"] < 1e-300

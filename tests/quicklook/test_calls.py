@@ -160,3 +160,65 @@ def test_overlapping_calls_of_a_lane_are_one_mark() -> None:
     calls = pd.DataFrame(rows, columns=["start", "end", "strand", "share"])
     found = merged(calls)[["start", "end", "strand", "share"]].to_numpy().tolist()
     assert found == [[0, 12, "+", 0.9], [20, 22, "+", 0.3], [4, 6, "-", 0.4]]
+
+
+def circle(text: str) -> Piece:
+    nothing = encode("")
+    return Piece("chr", 0, encode(text), nothing, nothing, len(text), True, 11)
+
+
+@pytest.mark.parametrize("n", [1_500, 1_501, 1_502])
+def test_frames_of_a_circle_do_not_depend_on_where_it_was_cut(n: int) -> None:
+    text = "".join(np.random.default_rng(n).choice(list("ACGT"), n))
+
+    def bases_of(turn: int) -> set[tuple[str, int, bool, frozenset[int]]]:
+        piece = circle(text[turn:] + text[:turn])
+        found = open_frames(piece, strands_of(n, {}), shortest=20)  # type: ignore[arg-type]
+        # both sides of an origin are one frame: its bases add up to its codons
+        whole: dict[tuple[str, int, bool], list[frozenset[int]]] = {}
+        halves = []
+        for r in found.to_dict("records"):
+            at = frozenset((turn + i) % n for i in range(r["start"], r["end"]))
+            if len(at) == 3 * r["codons"]:
+                whole.setdefault((r["strand"], r["codons"], r["complete"]), []).append(at)
+            else:
+                halves.append((r, at))
+        for r, at in halves:
+            for other, rest in halves:
+                same = (r["strand"], r["codons"], r["complete"]) == (
+                    other["strand"],
+                    other["codons"],
+                    other["complete"],
+                )
+                if same and r["start"] == 0 and other["end"] == n and len(at | rest) == 3 * r["codons"]:
+                    whole.setdefault((r["strand"], r["codons"], r["complete"]), []).append(at | rest)
+        return {(*key, at) for key, frames in whole.items() for at in frames}
+
+    straight = bases_of(0)
+    assert len(straight) > 10
+    for turn in (1, 250, 777):
+        assert bases_of(turn) == straight
+
+
+def test_a_gene_over_the_origin_is_whole_on_a_circle_and_broken_on_a_line() -> None:
+    gene = "ATG" + "GCA" * 70 + "TAA"
+    text = gene[100:] + "CCCTAACTAACTAA" * 20 + gene[:100]
+    n = len(text)
+    found = open_frames(circle(text), strands_of(n, {}), shortest=70)  # type: ignore[arg-type]
+    sense = found[found["complete"] & (found["strand"] == "+")]
+    assert sense[["start", "end", "codons"]].to_numpy().tolist() == [[0, len(gene) - 100, 72], [n - 100, n, 72]]
+    line = open_frames(piece_of(text), strands_of(n, {}), shortest=70)  # type: ignore[arg-type]
+    assert not line.loc[line["strand"] == "+", "complete"].any()
+
+
+def test_a_gene_as_people_paste_it_is_complete_and_ambiguous_stops_are_stops() -> None:
+    gene = "ATG" + "GCA" * 70 + "TAR"
+    for text, start in ((gene, 0), ("TTAA" + gene + "ATTGA", 4)):
+        found = open_frames(piece_of(text), strands_of(len(text), {}), shortest=60)  # type: ignore[arg-type]
+        (row,) = found[(found["strand"] == "+") & (found["start"] == start)].to_dict("records")
+        assert (row["end"], row["codons"], row["complete"]) == (start + 216, 72, True)
+    # NTG is a start whatever N is (code 11); TAN may be tyrosine, and ends nothing
+    open_ended = "NTG" + "GCA" * 30 + "TAN" + "GCA" * 40 + "TGA"
+    found = open_frames(piece_of(open_ended), strands_of(len(open_ended), {}), shortest=60)  # type: ignore[arg-type]
+    (row,) = found[(found["strand"] == "+") & (found["start"] == 0)].to_dict("records")
+    assert (row["codons"], row["complete"]) == (73, True)

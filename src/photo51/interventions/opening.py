@@ -376,4 +376,17 @@ def read_sequence(text: str, label: str = "prompt") -> NDArray[np.uint8]:
     if len(text) < 1_024 and path.is_file():
         first = next(read_fasta(path))
         return read_prompt(tokens_text(first.ids), f"{path}, record {first.name!r}")
+    check_no_path(text, label)
     return read_prompt(text, label)
+
+
+def check_no_path(text: str, label: str) -> None:
+    """Refuse what is no file and can be no bases, since it is written as a path.
+
+    Raises
+    ------
+    InputError
+        Naming it.
+    """
+    if len(text) < 1_024 and (Path(text).suffix or "/" in text):
+        raise InputError(f"{label}: need bases or a FASTA file, got {text!r}, and there is no such file")

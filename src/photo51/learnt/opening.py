@@ -14,7 +14,7 @@ from photo51.config.interventions import UnitParams
 from photo51.genome.formats.fasta import read_fasta
 from photo51.interventions.edits.bundles import parse_bundle
 from photo51.interventions.edits.site_edits import Order, SiteEdit
-from photo51.interventions.opening import open_instrument
+from photo51.interventions.opening import check_no_path, open_instrument
 from photo51.interventions.writing.generate import Stream, open_stream, read_prompt, uniforms
 from photo51.learnt.words.patterns import Event
 from photo51.learnt.words.rates import Opener
@@ -90,6 +90,7 @@ def read_prompts(source: str | None, seed: int, rollouts: int) -> NDArray[np.uin
     if path.is_file():
         rows = [read_prompt(tokens_text(r.ids), f"{path}, {r.name}") for r in read_fasta(path)]
     else:
+        check_no_path(source, "--prompts")
         rows = [read_prompt(source)]
     if not rows:
         raise InputError(f"{path}: need at least one prompt, got none")

@@ -222,7 +222,7 @@ def _matrix(name: str, weights: NDArray[np.float64], threshold: float) -> Patter
 def read_events(sources: Sequence[str], *, motif_p: float) -> list[Event]:
     """Events of `--words`: files, or IUPAC words separated by commas.
 
-    A file holds motifs in MEME's format, FASTA records, or one word a line, with a name before or after a tab.
+    A file holds motifs in MEME's format, FASTA records, or one word a line, where a name and a tab may stand before it.
 
     Raises
     ------
@@ -234,6 +234,8 @@ def read_events(sources: Sequence[str], *, motif_p: float) -> list[Event]:
         if Path(source).is_file():
             events += _of_file(Path(source), motif_p)
         else:
+            if Path(source).suffix or "/" in source:
+                raise InputError(f"--words: need IUPAC words or a file, got {source!r}, and there is no such file")
             # commas inside of braces belong to a spacer
             events += [iupac_event(text) for text in re.split(r",(?![^{]*\})", source) if text.strip()]
     names = [e.name for e in events]

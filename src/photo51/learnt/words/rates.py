@@ -306,13 +306,15 @@ def _survival_row(
             sampling=params.sampling,
             rng=rng,
         )
-    mean, _, low, high = interval(np.exp(outcome.log_p), params.confidence)
     dead = int(np.isneginf(outcome.log_p).sum())
+    # in units of the largest, so that what floating point cannot hold is not taken for 0 with an interval of no width
+    top = float(outcome.log_p.max()) if dead < params.runs else 0.0
+    mean, _, low, high = (x * np.exp(top) for x in interval(np.exp(outcome.log_p - top), params.confidence))
     return {
         "probability": mean,
         "low": low,
         # no population lived: nothing was measured of how small the probability is
-        "high": np.nan if dead == params.runs else min(high, 1.0),
+        "high": np.nan if dead == params.runs else min(max(high, float(np.finfo(float).tiny)), 1.0),
         "runs": params.runs,
         "dead": dead,
         "forward_bases": outcome.forward_bases,
