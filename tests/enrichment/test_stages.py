@@ -215,6 +215,7 @@ def test_novel_is_judged_by_what_was_measured_for_both_and_by_what_is_printed():
     assert table.loc[2, "p"] == 1 / 100
     assert table.loc[2, "q"] == pytest.approx(3 / 100)  # the smallest of three p-values
     assert table.loc[0, "p"] == table.loc[1, "p"] == 1.0
+    assert (table["n_controls"] == 99).all()
 
 
 def test_a_feature_counts_among_its_own_controls():

@@ -9,6 +9,7 @@ import pytest
 from photo51 import words
 from photo51.findings import causes as cause_claims
 from photo51.findings import concepts as concept_claims
+from photo51.findings import unannotated
 from photo51.findings import variants as variant_claims
 from photo51.report.elements import blocks, feature_text, glossary
 from photo51.report.elements.blocks import Claim
@@ -446,3 +447,39 @@ def test_what_could_not_be_checked_is_not_none_of_none(run):
 @pytest.mark.parametrize(("change", "expected"), [(0.012, "T +1 point"), (0.42, "T +42 points"), (-0.01, "T −1 point")])
 def test_points_are_singular_and_plural(change, expected):
     assert causes._speaks_for("T", change).replace("\u202f", " ") == expected
+
+
+@pytest.mark.parametrize(("n", "verdict"), [(17, "untested"), (18, "untested"), (19, "no"), (255, "no")])
+def test_what_no_score_could_reach_is_untested_and_not_absent(n, verdict):
+    """With 17 controls the smallest p is 1/18 = 0.056: no feature can be called novel at 0.05, however it scores."""
+    table = pd.DataFrame(
+        {
+            "rank": [1, 2, 0],
+            "novel": False,
+            "p": [1 / (n + 1), 1.0, float("nan")],
+            "null_q95": 0.4,
+            "n_controls": n,
+            "seed_match_r": 0.9,
+        }
+    )
+    found = unannotated.ranking(table)
+    assert found.verdict == verdict
+    assert ("no p-value can be below 1/18 = 0.056" in found.null_text) == (n == 17)
+    draft = Draft("unnamed")
+    queue = table[table["rank"] > 0]
+    unnamed._claim(table, queue, queue[queue["novel"]], draft)
+    assert draft.failures[0].kind == ("limit" if verdict == "untested" else "not found")
+    assert unannotated.ranking(table.drop(columns="n_controls")).verdict == "no"  # a table of an older run says nothing
+
+
+def test_a_feature_without_a_logo_says_why():
+    nothing = pd.DataFrame()
+
+    def known(shape):
+        return Known(1, True, nothing, nothing, nothing, shape, {}, {}, {}, {}, None, *([nothing] * 4))
+
+    few = {"information": float("nan"), "information_null": float("nan")}
+    assert "too few strong loci" in feature_text.without_logo(known(few))
+    assert "no motif beyond chance" in feature_text.without_logo(known({"information": 1.0, "information_null": 2.0}))
+    assert "not run" in feature_text.without_logo(known({}))
+    assert feature_text._table_facts(known(few)) == []

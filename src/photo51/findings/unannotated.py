@@ -14,9 +14,19 @@ _CLAIM = "Some reproducible, strong features are explained by no annotation."
 
 
 def without_control(novelty: pd.DataFrame) -> str:
-    """Why the ranking has no control; empty where it has one (contract `NOVELTY`)."""
+    """Why no feature of the ranking could be called novel, whatever its score; empty where one could (contract
+    `NOVELTY`).
+    """
     if not novelty["p"].isna().all():
-        return ""
+        n = int(novelty["n_controls"].max()) if "n_controls" in novelty else 0
+        floor = 1 / (n + 1)  # the smallest p, and so the smallest q, that there can be
+        if not n or floor <= ALPHA:
+            return ""
+        which = words.count(n, "feature")
+        return (
+            f"{which} of the random-weight model passed the gates, so that no p-value can be below 1/{n + 1} ="
+            f" {words.probability(floor)}"
+        )
     if (novelty["rank"] > 0).any():
         return "none of the random-weight model's features passed the gates, or there is no such model in this run"
     return "no feature passed the gates"

@@ -201,9 +201,11 @@ def queue(table: pd.DataFrame, params: NoveltyParams, null: pd.DataFrame | None 
     table["gate"] = gates(table, params)
     passed = (table["gate"] == PASSED).to_numpy()
     table["null_q95"], table["p"], table["q"], table["novel"] = np.nan, np.nan, np.nan, False
+    table["n_controls"] = 0
     if null is not None:
         # controls that pass the same gates
         controls = np.sort(novelty_score(null[(gates(null, params) == PASSED).to_numpy()]))
+        table["n_controls"] = len(controls)
         if len(controls):
             table["null_q95"] = float(np.quantile(controls, params.null_quantile))
         # like with like: nothing is taken out of the random-weight model, whose features are ranked by activation alone

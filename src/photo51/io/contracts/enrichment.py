@@ -420,6 +420,9 @@ NOVELTY = TableSpec(
             "float",
             "95th percentile of the score of the random-weight model's features that pass the gates; NaN: not measured",
         ),
+        "n_controls": Column(
+            "int", "those features: no p can be below 1 over one more than their number", required=False
+        ),
         "p": Column(
             "float",
             "share of those features that score as high, itself counted among them; NaN: gate failed, or no such model",

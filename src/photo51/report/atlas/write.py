@@ -171,13 +171,7 @@ def atlas_record(
             "consensus": facts.consensus,
             "said": f"{words.count(facts.logo.n, 'window')}, lined up at the strongest base (0), reading direction.",
         }
-    no_logo = (
-        ""
-        if logo
-        else "Its strongest loci share no motif beyond chance."
-        if facts.shape
-        else "The motifs stage was not run."
-    )
+    no_logo = "" if logo else f"No logo: {feature_text.without_logo(facts)}"
     no_concepts = (
         "No annotation agrees with it closely enough to be scored."
         if facts.compared

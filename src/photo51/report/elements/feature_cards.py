@@ -40,11 +40,7 @@ def feature_logo(d: FeatureFacts) -> Markup:
     """The logo, or why there is none."""
     logo = d.known.logo
     if logo is None:
-        return Markup('<p class="small">{}</p>').format(
-            "No logo: its strongest loci share no motif beyond chance."
-            if d.known.shape
-            else "No logo: the motifs stage was not run."
-        )
+        return Markup('<p class="small">{}</p>').format(f"No logo: {feature_text.without_logo(d.known)}")
     alt = f"Logo of feature {d.feature} from {logo.n} windows, consensus {d.known.consensus}"
     caption = f"{words.count(logo.n, 'window')}, lined up at the strongest base (0), reading direction"
     return Markup('<figure>{}<figcaption class="small">{}</figcaption></figure>').format(

@@ -114,7 +114,7 @@ def _table_facts(tables: Known) -> list[tuple[str, str, str]]:
                 "reproducible, strong and unexplained: 0 to 1",
             ),
         ]
-    if tables.shape:
+    if tables.shape and np.isfinite(tables.shape["information"]):
         numbers.append(
             (
                 "Logo",
@@ -136,6 +136,15 @@ def _found_again(row: Row) -> tuple[str, str, str]:
         f"by another training seed: nearest direction cosine {words.fixed(row['match_cosine'])}, {r}; both must reach"
         " 0.8",
     )
+
+
+def without_logo(facts: Known) -> str:
+    """Why a feature has no logo."""
+    if not facts.shape:
+        return "the motifs stage was not run."
+    if not np.isfinite(facts.shape["information"]):
+        return "it has too few strong loci that are no copies of one another."
+    return "its strongest loci share no motif beyond chance."
 
 
 def cause(facts: Known) -> str:

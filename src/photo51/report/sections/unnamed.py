@@ -62,10 +62,10 @@ def section(run: Run, dossiers: Callable[[list[int]], list[FeatureFacts]], shown
 
 def _claim(table: pd.DataFrame, queue: pd.DataFrame, novel: pd.DataFrame, draft: Draft) -> None:
     if why := without_control(table):
-        draft.fail(f"The ranking has no control ({why}), and none of its features is called novel.", "limit")
+        draft.fail(f"The ranking could not be tested: {why}; none of its features is called novel.", "limit")
         draft.answers.append(
-            f"{words.count(len(queue), 'feature')} passed the gates of the ranking; without a control, none is called"
-            " novel."
+            f"{words.count(len(queue), 'feature')} passed the gates of the ranking; whether any is novel could not be"
+            f" tested: {why}."
         )
         return
     if table["seed_match_r"].isna().all():
