@@ -36,26 +36,36 @@ def agreement_sentence(row: Row) -> str:
     """
     annotation, n = str(row["annotation"]), int(row["n_test_domains"])
     of_one = f" (an interval: the {_CODONS[annotation]} codon positions of one gene)" if annotation in _CODONS else ""
-    judged = (
-        ", each judged by a threshold chosen on the others"
-        if str(row.get("evaluation", "")).startswith("cross")
-        else ""
+    cross = _is_cross_validated(row)
+    begin = (
+        "Judged on each part by the feature and threshold that the other parts chose, most often this feature at"
+        f" {words.number(row['threshold'])}: of the bases called,"
+        if cross
+        else f"Of its held-out bases with an activation of at least {words.number(row['threshold'])},"
     )
     return (
-        f"Of its held-out bases with an activation of at least {words.number(row['threshold'])},"
-        f" {words.percent(row['precision_bp'])} lie in the class (precision); they are"
+        f"{begin} {words.percent(row['precision_bp'])} lie in the class (precision); they are"
         f" {words.percent(row['recall_bp'])} of the bases of the class (recall by bases) and touch"
-        f" {words.percent(row['recall_domain'])} of its {words.count(n, 'interval')}{of_one}{judged} (recall by"
+        f" {words.percent(row['recall_domain'])} of its {words.count(n, 'interval')}{of_one} (recall by"
         f" intervals). MCC by bases {words.fixed(row['mcc'])}; F1 of precision and recall by intervals"
         f" {words.fixed(row['f1_domain'])}, where {_baselines(row)}."
     )
+
+
+def _is_cross_validated(row: Row) -> bool:
+    """Whether a class had too few instances to choose on some and judge on others: each was judged in turn."""
+    return str(row.get("evaluation", "")).startswith("cross")
 
 
 def _baselines(row: Row) -> str:
     parts = [f"a feature that is always on has {words.fixed(row['f1_always'])}"]
     if np.isfinite(row.get("f1_kmer", np.nan)):
         parts.append(f"the best single 6-mer {words.fixed(row['f1_kmer'])}")
-    parts.append(f"95 of 100 circularly shifted copies at most {words.fixed(row['f1_null95'])}")
+    if np.isfinite(row["f1_null95"]):
+        copies = (
+            "shifts of the intervals along their contigs" if _is_cross_validated(row) else "circularly shifted copies"
+        )
+        parts.append(f"95 of 100 {copies} at most {words.fixed(row['f1_null95'])}")
     return words.listing(parts)
 
 

@@ -185,8 +185,8 @@ def _classes(best: pd.DataFrame, carries: pd.Series) -> Table:
             "All numbers are domain F1 on blocks of the genome that played no part in choosing feature or threshold. A"
             " name needs an F1 and an MCC by bases at the limits of the run or more, an F1 above 95 of 100 circularly"
             " shifted copies and above the always-on feature, and q-values of both tests below the level of the run;"
-            " other baselines are no condition of a name. Classes with few instances are cross-validated, and shifted"
-            " instances have to do worse too."
+            " other baselines are no condition of a name. Classes with few instances are cross-validated; their null F1"
+            " is of shifted instances, which a name has to beat."
         ),
         shown=12,
     )
