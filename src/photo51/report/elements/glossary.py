@@ -113,8 +113,8 @@ TERMS = MappingProxyType(
         ),
         "null_f1": GlossaryTerm(
             "Null F1",
-            "The F1 that 95 of 100 circularly shifted copies of the feature do not exceed, or, of a class with few"
-            " instances, 95 of 100 shifts of these along their contigs; a real find must lie above it.",
+            "The F1 that 95 of 100 circularly shifted copies of the feature do not exceed; of a class with few"
+            " instances, 95 of 100 shifts of these.",
         ),
         "always_on": GlossaryTerm(
             "Always-on",
