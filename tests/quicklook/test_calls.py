@@ -15,7 +15,7 @@ from photo51.quicklook.frames import open_frames
 from photo51.quicklook.picture import merged
 from photo51.quicklook.reading import Strands
 from photo51.quicklook.source import Piece
-from photo51.quicklook.windows import compared, summarise
+from photo51.quicklook.windows import compared, summarise, unlike_by_chance
 
 
 def piece_of(text: str, start: int = 0, code: int = 11) -> Piece:
@@ -222,3 +222,11 @@ def test_a_gene_as_people_paste_it_is_complete_and_ambiguous_stops_are_stops() -
     found = open_frames(piece_of(open_ended), strands_of(len(open_ended), {}), shortest=60)  # type: ignore[arg-type]
     (row,) = found[(found["strand"] == "+") & (found["start"] == 0)].to_dict("records")
     assert (row["codons"], row["complete"]) == (73, True)
+
+
+def test_one_training_window_in_a_hundred_is_unlike_the_others_in_either_way() -> None:
+    # the largest bits and the least variance are of different windows: two of a hundred
+    typical = pd.DataFrame({"bits": np.arange(100.0), "variance_explained": np.arange(100.0)})
+    assert unlike_by_chance(typical) == 0.02
+    # of one window: one of a hundred
+    assert unlike_by_chance(typical.assign(variance_explained=-np.arange(100.0))) == 0.01

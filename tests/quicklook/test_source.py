@@ -174,3 +174,8 @@ def test_a_folder_that_holds_more_than_an_earlier_look_is_not_replaced(tmp_path:
     with pytest.raises(InputError, match="other files"):
         check_folder(tmp_path)
     check_folder(tmp_path / "new")
+
+
+def test_a_file_of_annotation_alone_is_told_from_a_short_sequence(tmp_path: Path) -> None:
+    gff = "##gff-version 3\nchr\tx\tgene\t4\t20\t.\t-\t.\tID=g\n"
+    assert "need a sequence, got a file without any" in refused(fasta(tmp_path, gff, "genes.gff3"))

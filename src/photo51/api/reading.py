@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.sparse as sp
 
-from photo51.api.sequences import bases_of
+from photo51.api.sequences import sequence_bytes
 from photo51.genome.alphabet import reverse_complement
 from photo51.interventions.attribution.explain import Explained, explain_place
 from photo51.interventions.opening import Opened, genome_of, open_instrument, read_sequence, reference_windows
@@ -111,7 +111,7 @@ def encode(
     """
     if unknown := [s for s in strands if s not in STRANDS]:
         raise InputError(f"strands: need + and -, got {unknown[0]!r}")
-    ids = read_sequence(sequence, "sequence") if isinstance(sequence, str) else bases_of(sequence)
+    ids = read_sequence(sequence, "sequence") if isinstance(sequence, str) else sequence_bytes(sequence)
     site = sae.origin.site
     sae.origin.require(model.spec.origin(site), f"{model.spec.name}: activations")
     out: dict[Strand, sp.csr_matrix] = {}

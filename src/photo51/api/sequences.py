@@ -96,7 +96,7 @@ class Read:
         return sorted([*forward, *((n - b, n - a, "-") for a, b in reverse)])
 
 
-def bases_of(what: str | bytes | NDArray[np.integer]) -> NDArray[np.uint8]:
+def sequence_bytes(what: str | bytes | NDArray[np.integer]) -> NDArray[np.uint8]:
     """Upper-case bytes of bases, (length,), an array of one's own: torch takes no view of a text.
 
     Raises

@@ -17,7 +17,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from photo51.api.results import Results
-from photo51.api.sequences import TYPED, Place, Read, TypedBases, bases_of, typed_sequence
+from photo51.api.sequences import TYPED, Place, Read, TypedBases, sequence_bytes, typed_sequence
 from photo51.api.writing import Writing
 from photo51.config.interventions import AttributionParams, UnitParams
 from photo51.effects.notation import GenomeVariant, read_variant
@@ -171,7 +171,7 @@ class Workbench(Writing):
         """
         if isinstance(what, Interval):
             return self._read_locus(what, genome, context)
-        ids = bases_of(what)
+        ids = sequence_bytes(what)
         if not len(ids):
             raise InputError("sequence: need at least one base, got none")
         bits, codes = self._both(ids)
@@ -334,7 +334,7 @@ class Workbench(Writing):
             base = what.end - 1 - offset if reverse else what.start + offset
             reading: Strand = ("+" if strand == "-" else "-") if reverse else strand
             return self._need("a place").genomes, what.genome, Interval(what.chrom, base, base + 1, reading)
-        ids = bases_of(what)
+        ids = sequence_bytes(what)
         _check_offset(offset, len(ids))
         return TypedBases(ids), "", Interval(TYPED, offset, offset + 1, strand)
 
@@ -346,7 +346,7 @@ class Workbench(Writing):
         InputError
             For a base outside the sequence, or one that nothing stands before in reading direction.
         """
-        ids = bases_of(what)
+        ids = sequence_bytes(what)
         _check_offset(base, len(ids))
         if strand not in STRANDS:
             raise InputError(f"strand: need + or -, got {strand!r}")

@@ -75,11 +75,11 @@ def _by_hand(job: StageJob, out: Path | None, *words: str) -> Path:
     return out if out is not None else job.run / "by_hand" / folder_name("-".join([job.stage.name, *words]))
 
 
-def folder_name(asked: str) -> str:
+def folder_name(title: str) -> str:
     """A name for a folder from what was asked; where letters were left out, a hash tells it from what is alike."""
-    name = re.sub(r"[^A-Za-z0-9_.=-]+", "_", asked).strip("_")
+    name = re.sub(r"[^A-Za-z0-9_.=-]+", "_", title).strip("_")
     # a prompt may be longer than any name, and `a + b` would be called as `a - b`
-    return name if name == asked and len(name) <= 100 else f"{name[:90]}-{sha256(asked.encode()).hexdigest()[:8]}"
+    return name if name == title and len(name) <= 100 else f"{name[:90]}-{sha256(title.encode()).hexdigest()[:8]}"
 
 
 @stage(

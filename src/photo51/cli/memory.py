@@ -131,8 +131,8 @@ def prune_command(
     subject = load_model(model, device=device)
     net = network(subject)
 
-    def windows(path: Path, n: int, least: int = 1):
-        return draw_windows(path, n, settings.window, settings.seed, least).plus
+    def windows(path: Path, n: int, fewest: int = 1):
+        return draw_windows(path, n, settings.window, settings.seed, fewest).plus
 
     parts = split_windows(windows(genomes, settings.windows + 2 * settings.validation), settings, str(genomes))
     edit = edit_model(
@@ -142,7 +142,7 @@ def prune_command(
         protect=[windows(p, settings.windows) for p in protect or []],
         forget=forgettable_windows,
         # every second window gives curvature, the others are judged
-        other=windows(other, 24 + settings.validation, least=2) if other else None,
+        other=windows(other, 24 + settings.validation, fewest=2) if other else None,
         reading=reading,
     )
     files: list[Path | str] = [p for p in (genomes, forget, other, *(protect or [])) if p]

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from photo51 import __version__, theme, words
 from photo51.quicklook.picture import picture, reading_of
+from photo51.quicklook.windows import unlike_by_chance
 from photo51.report.elements.blocks import (
     Block,
     Figure,
@@ -72,7 +73,11 @@ def _tiles(read: QuickRead) -> list[tuple[str, str]]:
             f"{(n := read.calls['feature'].nunique()):,}",
             f"named {'feature' if n == 1 else 'features'} active, in {words.count(len(read.calls), 'interval')}",
         ),
-        (words.percent(read.unlike, 0), "of windows unlike the training sequence"),
+        (
+            words.percent(read.unlike, 0),
+            "of windows unlike the training sequence (of the training windows themselves:"
+            f" {words.percent(unlike_by_chance(typical), 0)})",
+        ),
     ]
 
 

@@ -217,6 +217,10 @@ def _check_letters(path: Path, region: str | None) -> None:
         n_known += sum(letters.count(b) for b in "ACGTacgt")
         if region is None and total > LONGEST:
             check_length(n_known, total, str(path))
+    if not total:
+        raise InputError(
+            f"{path}: need a sequence, got a file without any; name the FASTA file, and this one as --annotation"
+        )
     check_length(n_known, min(total, LONGEST) if region else total, str(path))
 
 
@@ -249,7 +253,7 @@ def _of_file(
     context: int,
 ) -> Source:
     row = row_of_files(
-        path.resolve(), [a.resolve() for a in annotation], genetic_code=genetic_code, topology=topology, where="read"
+        path.resolve(), [a.resolve() for a in annotation], genetic_code=genetic_code, topology=topology, label="read"
     )
     contigs = list(read_contigs(row, ReadingAccount("sequence")))
     return _source(path.name, contigs, region, context)

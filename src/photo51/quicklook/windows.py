@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from photo51.io.contracts.quicklook import READ_WINDOWS
 from photo51.quicklook.reading import Strands
@@ -41,6 +42,23 @@ def summarise(strands: Mapping[Strand, Strands], start: int, size: int = SIZE) -
     return pd.DataFrame(rows, columns=["start", "end", "strand", "bits", "variance_explained"])
 
 
+def _beyond(windows: pd.DataFrame, typical: pd.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Windows with more bits, and with less variance explained, than 99 of 100 training windows have."""
+    bits, explained = typical["bits"].quantile(RARE), typical["variance_explained"].quantile(1 - RARE)
+    return (windows["bits"] > bits).to_numpy(), (windows["variance_explained"] < explained).to_numpy()
+
+
+def unlike_by_chance(typical: pd.DataFrame) -> float:
+    """Share of training windows that are unlike the training windows in either way: what is to be expected.
+
+    Parameters
+    ----------
+    typical
+        Contract `TYPICAL`.
+    """
+    return float(np.logical_or(*_beyond(typical, typical)).mean())
+
+
 def compared(piece: Piece, strands: Mapping[Strand, Strands], typical: pd.DataFrame) -> pd.DataFrame:
     """Windows of a piece with their ranks among training windows (contract `READ_WINDOWS`).
 
@@ -59,8 +77,7 @@ def compared(piece: Piece, strands: Mapping[Strand, Strands], typical: pd.DataFr
     table["variance_rank"] = np.where(
         np.isnan(explained), np.nan, np.searchsorted(known_explained, explained) / len(known_explained)
     )
-    surprising = bits > np.quantile(known_bits, RARE)
-    foreign = explained < np.quantile(known_explained, 1 - RARE)
+    surprising, foreign = _beyond(table, typical)
     table["unlike"] = [
         ", ".join(
             [

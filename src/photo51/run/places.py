@@ -145,17 +145,17 @@ class GeneIndex:
         return [g for g in self._by_contig[key][first:last] if g.end > start]
 
 
-def joined_spans(rows: pd.DataFrame, of: Sequence[str]) -> pd.DataFrame:
-    """Intervals of annotations, columns `of`, `start` and `end`, in order; those of one kind that overlap are one.
+def joined_spans(rows: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """Intervals of annotations, columns `keys`, `start` and `end`, in order; those of one kind that overlap are one.
 
     Copies of a gene that share its name, and the parts of one across a circle's origin, are intervals of their own.
 
     Parameters
     ----------
     rows
-        `start`, `end` and the columns `of`, whose equal values may be joined.
+        `start`, `end` and the columns `keys`, whose equal values may be joined.
     """
-    keys = list(of)
+    keys = list(keys)
     ordered = rows.sort_values([*keys, "start", "end"], kind="stable", ignore_index=True)
     same = [ordered[k] for k in keys]
     # the farthest end of all before each of its kind: an interval that begins before it overlaps one of them

@@ -145,7 +145,7 @@ def row_of_files(
     *,
     genetic_code: int | None = None,
     topology: str = "auto",
-    where: str = "options",
+    label: str = "options",
 ) -> GenomeRow:
     """The row that a table of genomes would have for files that exist; names of files may hold any letter.
 
@@ -165,7 +165,7 @@ def row_of_files(
         genetic_codes={} if genetic_code is None else {"": check_code(genetic_code, "--genetic-code")},
         topology=check_topology(topology, "--topology"),
         extra=(),
-        where=where,
+        where=label,
         folder=sequence.parent,
     )
 

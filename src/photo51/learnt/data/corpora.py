@@ -52,7 +52,7 @@ def manifest_weights(path: Path, names: Sequence[str]) -> dict[str, float]:
     """
     if not path.is_file():
         raise InputError(f"{path}: need records.tsv of an earlier call, got no such file")
-    known, weight_of = set(names), dict[str, float]()
+    records, weight_of = set(names), dict[str, float]()
     # names are text whatever they look like: a record may be called NA
     with open_text(path) as text:
         lines = csv.reader(text, delimiter="\t")
@@ -66,7 +66,7 @@ def manifest_weights(path: Path, names: Sequence[str]) -> dict[str, float]:
             if len(row) != len(header):
                 raise InputError(f"{location}: need {len(header)} columns as in the header, got {len(row)}")
             record, weight = row[header.index("record")], row[header.index("weight")]
-            if record not in known:
+            if record not in records:
                 raise InputError(f"{location}: need a record of the corpus, got {record!r}")
             if record in weight_of:
                 raise InputError(f"{location}: need each record once, got {record!r} again")
