@@ -184,6 +184,8 @@ def make_disease(folder: Path, seed: int = 5) -> None:
             "rep_effect": 0.5,
             "rep_p": 0.004 if f == 6 else 0.5,
             "replicated": f == 6,
+            "testable": True,
+            "strata": "gene, codon_position",
         }
         for f in range(70)
     ]

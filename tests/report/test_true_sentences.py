@@ -483,3 +483,31 @@ def test_a_feature_without_a_logo_says_why():
     assert "no motif beyond chance" in feature_text.without_logo(known({"information": 1.0, "information_null": 2.0}))
     assert "not run" in feature_text.without_logo(known({}))
     assert feature_text._table_facts(known(few)) == []
+
+
+def test_tests_that_cannot_be_made_are_not_counted_as_tests():
+    tests = pd.DataFrame(
+        {"feature": [1, 2, 3], "q": [0.01, 0.2, float("nan")], "replicated": [True, False, False], "q_pooled": 0.5,
+         "testable": [True, True, False]}
+    )  # fmt: skip
+    c = variant_claims.Contrast("set", "cases", "controls", "")
+    (found,) = variant_claims.feature_changes(tests, c, 0.05)
+    assert found.n_text == "2 tests of 3 features"
+    (none,) = variant_claims.feature_changes(tests.assign(testable=False, replicated=False, q=float("nan")), c, 0.05)
+    assert (none.verdict, none.n_text) == ("untested", "no test of 3 features")
+    (old,) = variant_claims.feature_changes(tests.drop(columns="testable"), c, 0.05)
+    assert old.n_text == "3 tests of 3 features"
+
+
+@pytest.mark.parametrize(
+    ("missing", "expected"),
+    [(0, "; whole genes"), (1, " (1 more variant left out: "), (4, " (4 more variants left out: ")],
+)
+def test_variants_that_no_score_was_compared_on_are_counted(missing, expected):
+    whole = judged(within_lo=0.4, within_hi=0.8, auroc_lo=0.4, auroc_hi=0.8, auprc=0.5, auprc_lo=0.4, auprc_hi=0.6,
+                   prevalence=7 / 16, n_missing=missing).set_index("method", drop=False)  # fmt: skip
+    draft = Draft("disease")
+    disease._prediction(whole, variant_claims.Contrast("set", "cases", "controls", ""), draft)
+    (table,) = [b for b in draft.blocks if isinstance(b, blocks.Table)]
+    assert f"7 cases and 9 controls in 1 gene{expected}" in table.note
+    assert "AUPRC of 0.44" in table.note

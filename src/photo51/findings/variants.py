@@ -61,7 +61,7 @@ class Contrast(NamedTuple):
         """Its name, in words."""
         return self.name.replace("_", " ")
 
-    def verdict(self, *, holds: bool) -> Verdict:
+    def verdict(self, *, holds: bool | None) -> Verdict:
         """Of a claim; where cases and controls differ by construction, a number without a verdict."""
         return "described" if self.described else verdict(holds=holds)
 
@@ -191,6 +191,11 @@ def features_add(classifiers: pd.DataFrame, c: Contrast) -> list[Finding]:
     ]
 
 
+def tests_made(tests: pd.DataFrame) -> int:
+    """Tests in the family: those that could reach a discovery (all, in tables that do not say)."""
+    return int(tests["testable"].astype(bool).sum()) if "testable" in tests else len(tests)
+
+
 def feature_changes(tests: pd.DataFrame, c: Contrast, alpha: float) -> list[Finding]:
     """Features change differently in cases than in controls, and do so again in other genes.
 
@@ -214,7 +219,7 @@ def feature_changes(tests: pd.DataFrame, c: Contrast, alpha: float) -> list[Find
             c.name,
             f"Features change differently in {c.cases} than in {c.controls} ({c.label}), and do so again in other"
             " genes.",
-            c.verdict(holds=again > 0),
+            c.verdict(holds=again > 0 if tests_made(tests) else None),
             again,
             called,
             np.nan,
@@ -222,7 +227,7 @@ def feature_changes(tests: pd.DataFrame, c: Contrast, alpha: float) -> list[Find
             np.nan,
             f"{again} of {called} discoveries" if called else "no discovery",
             f"at q ≤ {alpha}; the naive test without strata calls {pooled:,}",
-            f"{len(tests):,} tests of {words.count(tests['feature'].nunique(), 'feature')}",
+            f"{words.count(tests_made(tests), 'test')} of {words.count(tests['feature'].nunique(), 'feature')}",
         )
     ]
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from photo51 import theme, words
 from photo51.biomarkers import plots
-from photo51.findings.variants import METHODS, Contrast, Gain, contrast, gain, size, than, whole_set
+from photo51.findings.variants import METHODS, Contrast, Gain, contrast, gain, size, tests_made, than, whole_set
 from photo51.report.elements import sentences, svg
 from photo51.report.elements.blocks import Cell, Figure, Head, Heading, Note, Prose, Table, plain_text, q_cell, records
 from photo51.report.sections import cards, cohort
@@ -97,8 +97,10 @@ def _prediction(whole: pd.DataFrame, c: Contrast, draft: Draft) -> None:
         for r in records(whole)
     ]
     first = whole.iloc[0].to_dict()
+    missing = int(first.get("n_missing") or 0)
+    left = f" ({words.count(missing, 'more variant')} left out: a score has no value there)" if missing else ""
     note = (
-        f"{size(first, c)}; whole genes held out; chance gives 0.50, and an AUPRC of"
+        f"{size(first, c)}{left}; whole genes held out but where it says otherwise; chance gives 0.50, and an AUPRC of"
         f" {words.fixed(first['prevalence'])}. Confounders show how high a score gets from gene or consequence alone."
     )
     heads = [
@@ -227,6 +229,9 @@ def _forest(whole: pd.DataFrame, c: Contrast) -> Figure:
 def _tests(run: Run, tests: pd.DataFrame, c: Contrast, draft: Draft, alpha: float) -> None:
     replicated = tests[tests["replicated"].astype(bool)].sort_values("q")
     pooled = int((tests["q_pooled"] <= alpha).sum())
+    if not tests_made(tests):
+        draft.fail(f"{c.label}: no feature could be tested: too few variants change any.", "limit")
+        return
     if replicated.empty:
         draft.fail(
             f"{c.label}: no feature separates {c.cases} from {c.controls} within genes and again in held-out genes; the"
@@ -249,7 +254,7 @@ def _tests(run: Run, tests: pd.DataFrame, c: Contrast, draft: Draft, alpha: floa
     heads = [
         Head("Feature, read along or against the gene"),
         Head("change measured"),
-        Head("AUROC", numeric=True),
+        Head("AUROC within strata", numeric=True),
         Head("[[q]], [[stratified|stratified]]", numeric=True),
         Head("[[p]] in other genes", numeric=True),
         Head("q, naive", numeric=True),
@@ -259,9 +264,10 @@ def _tests(run: Run, tests: pd.DataFrame, c: Contrast, draft: Draft, alpha: floa
     within = str(tests["strata"].iloc[0]) if "strata" in tests else "gene, consequence, codon_position"
     strata = [words.kind(w) for w in within.split(", ") if w]
     note = (
-        f"Compared within {words.listing(strata)}. The naive column ignores them and is printed for contrast only."
+        f"Compared within {words.listing(strata)}; cases and controls are those of discovery genes in strata that hold"
+        " both. The naive column ignores strata and is printed for contrast only."
         if strata
-        else "Compared over all variants, without strata."
+        else "Compared over all variants of discovery genes, without strata."
     )
     draft.show(Table("Features that replicate in other genes", heads, rows, note=note, shown=8))
 
