@@ -5,7 +5,7 @@ import pandas as pd
 
 from photo51.config.enrichment import ConceptParams
 from photo51.enrichment.annotations.classes import AnnotationClass
-from photo51.enrichment.concepts.names import NameEvidence, fallen, may_carry, name_features, top_shares
+from photo51.enrichment.concepts.names import NameEvidence, _why_weak, fallen, may_carry, name_features, top_shares
 
 P = ConceptParams()
 CONCEPT = {
@@ -118,3 +118,10 @@ def test_shares_of_the_strongest_places_are_counted_in_both_directions():
 
 def test_nothing_gives_an_empty_table():
     assert name_features(NameEvidence(), P).empty
+
+
+def test_a_pair_without_evidence_beyond_composition_is_not_said_to_be_explained_by_it():
+    row = {"mcc": 0.2, "q_adj_comp": 0.11, "named": False}
+    assert _why_weak(row, ConceptParams()) == "not beyond composition (q 0.11)"
+    assert _why_weak(row | {"q_adj_comp": np.nan}, ConceptParams()) == "no verdict beyond composition"
+    assert _why_weak(row | {"q_adj_comp": 0.01, "named": True}, ConceptParams()) == ""

@@ -511,3 +511,25 @@ def test_variants_that_no_score_was_compared_on_are_counted(missing, expected):
     (table,) = [b for b in draft.blocks if isinstance(b, blocks.Table)]
     assert f"7 cases and 9 controls in 1 gene{expected}" in table.note
     assert "AUPRC of 0.44" in table.note
+
+
+def test_a_class_whose_best_feature_is_not_named_says_why():
+    """rRNA with F1 0.70 above its null of 0.11 has no name: the page has to say that composition explains it."""
+    names = pd.DataFrame(
+        {
+            "feature": [931, 7, 8], "annotation": ["rRNA", "tRNA", "CDS"], "strand": "sense",
+            "evidence": ["held-out concept", "exact null", "held-out concept"], "reason": ["not beyond composition (q 0.11)", "x", ""],
+        }
+    )  # fmt: skip
+    reasons = concepts.why_weak(names)
+    assert reasons == {(931, "rRNA", "sense"): "not beyond composition (q 0.11)"}
+    best = pd.DataFrame(
+        {"label": ["rRNA", "CDS"], "annotation": ["rRNA", "CDS"], "strand": "sense", "feature": [931, 8], "f1_domain": [0.7, 0.6],
+         "f1_null95": [0.11, 0.7]}
+    )  # fmt: skip
+    draft = Draft("concepts")
+    concepts._answer(best, pd.Series([False, False]), draft, reasons)
+    assert draft.failures[0].what.endswith(
+        "for rRNA (F1 0.70, null 0.11; not beyond composition (q 0.11)) and CDS (F1 0.60, null 0.70)."
+    )
+    assert concepts.why_weak(None) == {}

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from photo51 import words
 from photo51.config.enrichment import ConceptParams
 from photo51.enrichment.annotations.classes import AnnotationClass
 from photo51.enrichment.concepts.few import CROSS, FIXED
@@ -201,7 +202,7 @@ def _why_weak(row: dict[str, object], params: ConceptParams) -> str:
     if np.isnan(adjusted):
         return "no verdict beyond composition"
     if not adjusted < params.name_alpha:
-        return "composition explains as much"
+        return f"not beyond composition (q {words.probability(adjusted)})"
     return "" if row["named"] else "not named by `photo51 concepts`"
 
 

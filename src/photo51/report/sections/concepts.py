@@ -4,7 +4,8 @@ they must beat.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import pandas as pd
 from markupsafe import Markup
@@ -29,7 +30,7 @@ from photo51.report.elements.blocks import (
 from photo51.report.elements.feature_cards import feature_card
 from photo51.report.elements.feature_text import features_called
 from photo51.report.elements.few_tables import few_tables
-from photo51.report.elements.sentences import label
+from photo51.report.elements.sentences import HELD_OUT, label
 from photo51.report.sections.base import Draft, Section, absent, claims_of
 from photo51.run.feature import FeatureFacts
 from photo51.run.known import checks_of_names, closest, names
@@ -37,6 +38,7 @@ from photo51.run.opened import Run
 
 ANCHOR, TITLE = "concepts", "Annotations that features mark"
 QUESTION = "Which annotated elements does the model tell apart, without having seen an annotation?"
+NO_REASON: Mapping[tuple[int, str, str], str] = MappingProxyType({})
 SHOWN = 30  # motifs and sets of genes listed
 BASELINES = (
     ("f1_null95", "[[null_f1]]"),
@@ -59,7 +61,7 @@ def section(run: Run, dossiers: Callable[[list[int]], list[FeatureFacts]], shown
     best = best_of_classes(summary, run.need("concepts"))
     best = best.assign(label=[label(a, s) for a, s in zip(best["annotation"], best["strand"], strict=True)])
     carries = best["carries"]
-    _answer(best, carries, draft)
+    _answer(best, carries, draft, why_weak(run.table("names")))
     if len(best):
         draft.show(_figure(best.head(SHOWN)), _classes(best, carries))
     chosen = [int(f) for f in best.loc[carries, "feature"].drop_duplicates().head(shown)]
@@ -91,16 +93,30 @@ def section(run: Run, dossiers: Callable[[list[int]], list[FeatureFacts]], shown
     return draft.section(TITLE, QUESTION)
 
 
-def _answer(best: pd.DataFrame, carries: pd.Series, draft: Draft) -> None:
+Pair = tuple[int, str, str]  # feature, annotation, reading
+
+
+def why_weak(names_table: pd.DataFrame | None) -> Mapping[Pair, str]:
+    """Why pairs that agree beyond their nulls may not carry the name (contract `NAMES`)."""
+    if names_table is None:
+        return {}
+    weak = names_table[(names_table["evidence"] == HELD_OUT) & (names_table["reason"] != "")]
+    keys = zip(weak["feature"].astype(int), weak["annotation"], weak["strand"], strict=True)
+    return dict(zip(keys, weak["reason"].astype(str), strict=True))
+
+
+def _answer(best: pd.DataFrame, carries: pd.Series, draft: Draft, reasons: Mapping[Pair, str] = NO_REASON) -> None:
     n, k = len(best), int(carries.sum())
     if not n:
         draft.answers.append("No annotation class could be scored.")
         return
     missing = best[~carries]
     if len(missing):
-        listed = [
-            f"{r.label} (F1 {words.fixed(r.f1_domain)}, null {words.fixed(r.f1_null95)})" for r in records(missing)
-        ]
+        listed = []
+        for r in missing.to_dict("records"):
+            why = reasons.get((int(r["feature"]), str(r.get("annotation")), str(r.get("strand"))), "")
+            numbers = f"F1 {words.fixed(r['f1_domain'])}, null {words.fixed(r['f1_null95'])}"
+            listed.append(f"{r['label']} ({numbers}{f'; {why}' if why else ''})")
         draft.fail(f"No single feature meets the criteria of a name for {words.listing(listed, 12)}.", "not found")
     top = [f"{r.label} ({{f{r.feature}}}, F1 {words.fixed(r.f1_domain)})" for r in records(best[carries])]
     draft.answers.append(
