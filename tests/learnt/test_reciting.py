@@ -33,7 +33,7 @@ def files(tmp_path):
 
 def test_a_corpus_without_a_word_that_occurs_once_is_named():
     ids = np.frombuffer(text(np.random.default_rng(4), 400).encode(), np.uint8)
-    with pytest.raises(InputError, match="need at least 20 reference words of 28 bases, got 0"):
+    with pytest.raises(InputError, match="need at least 20 words of 28 bases that occur once, as references, got 0"):
         natural_repeats([Record(name, ids, np.zeros((0, 2), int), name) for name in "ab"], PARAMS, None)
 
 
@@ -87,7 +87,7 @@ def test_what_cannot_be_audited_is_said(files):
     with pytest.raises(InputError, match="28 bases of A, C, G, T in a row"):
         recite(None, PARAMS, corpus=files / "tiny.fa")
     # unseen sequence that is the corpus itself holds nothing unseen
-    with pytest.raises(InputError, match="at least 20 reference words"):
+    with pytest.raises(InputError, match="corpus.fa: need at least 20 words of 28 bases that the corpus lacks"):
         recite(None, PARAMS, corpus=files / "corpus.fa", unseen=files / "corpus.fa")
 
 

@@ -122,3 +122,22 @@ def test_every_module_of_the_page_is_javascript(tmp_path):
 def test_a_dictionary_without_names_says_so_when_searched():
     with pytest.raises(InputError, match="none are known"):
         without_run.search(SimpleNamespace(shelf=None), "tRNA")
+
+
+def test_what_is_no_run_and_no_host_is_refused_before_anything_is_served(tmp_path):
+    from typer.testing import CliRunner
+
+    from photo51.cli import app
+    from photo51.studio.serve import listening
+
+    done = CliRunner().invoke(app, ["studio", str(tmp_path), "--no-browser"])
+    assert isinstance(done.exception, InputError)
+    assert "features.h5ad" in str(done.exception)
+    for host in ("256.1.1.1", "192.0.2.1"):  # no address at all; one of documentation, which nobody has
+        with pytest.raises(InputError, match="--host: need a name or address of this machine"):
+            listening(host, 0)
+    taken = listening("127.0.0.1", 0)
+    taken.listen()
+    with pytest.raises(InputError, match="--port: need a free port"):
+        listening("127.0.0.1", taken.getsockname()[1])
+    taken.close()

@@ -51,6 +51,11 @@ def studio(
         )
     if run is not None and not run.is_dir():
         raise InputError(f"{run}: need the folder of a run, got none")
+    # the page is there before the run is opened: what is no run is refused before that
+    if run is not None and not (run / "features.h5ad").is_file():
+        raise InputError(
+            f"{run}: need a run with features.h5ad, got none; `photo51 run` makes it, and resumes where it stopped"
+        )
     if run is None:
         from photo51.quicklook.shelf import shelf_of
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import socket
 import time
@@ -55,7 +56,7 @@ def listening(host: str, port: int) -> socket.socket:
     Raises
     ------
     InputError
-        Where the port is taken.
+        Where the host is not of this machine, and where the port is taken.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
@@ -64,6 +65,8 @@ def listening(host: str, port: int) -> socket.socket:
         sock.bind((host, port))
     except OSError as e:
         sock.close()
+        if isinstance(e, socket.gaierror) or e.errno == errno.EADDRNOTAVAIL:
+            raise InputError(f"--host: need a name or address of this machine, got {host!r} ({e.strerror})") from e
         raise InputError(f"--port: need a free port of {host}, got {port} ({e.strerror}); 0 takes any") from e
     return sock
 

@@ -66,10 +66,22 @@ def read_canaries(path: Path, params: MemoryParams, corpus: Sequence[Record] | N
     return [Recitable(r.name, "canary", int(n), row) for r, n, row in zip(records, copies, ids, strict=True)]
 
 
-def natural_repeats(corpus: Sequence[Record], params: MemoryParams, unseen: Sequence[Record] | None) -> list[Recitable]:
+def natural_repeats(
+    corpus: Sequence[Record], params: MemoryParams, unseen: Sequence[Record] | None, label: str = "memory"
+) -> list[Recitable]:
     """Words of a corpus by copy number, and their references: words of unseen sequence, else words that occur once.
 
     References that occur in the corpus are left out.
+
+    Parameters
+    ----------
+    label
+        File of the references, for messages.
+
+    Raises
+    ------
+    InputError
+        For fewer than twenty references.
     """
     length = params.prefix + params.suffix
     words = corpus_words(corpus, length)
@@ -108,8 +120,9 @@ def natural_repeats(corpus: Sequence[Record], params: MemoryParams, unseen: Sequ
     unseen_words = [i for i in range(len(single)) if copies[i] == 0]
     if len(unseen_words) < 20:
         raise InputError(
-            f"memory: need at least 20 reference words of {length:,} bases, got {len(unseen_words)}; give more unseen"
-            " sequence"
+            f"{label}: need at least 20 words of {length:,} bases that"
+            f" {'occur once' if unseen is None else 'the corpus lacks'}, as references, got {len(unseen_words)}; give"
+            " more unseen sequence (--unseen)"
         )
     return out + [
         Recitable(_place(source[single[i].record], single[i].start, length), REFERENCE["repeat"], 0, rows[i])
@@ -156,7 +169,8 @@ def recite(
         )
         subjects += planted + references
     if records is not None:
-        subjects += natural_repeats(records, params, read_records(unseen, length) if unseen else None)
+        others = read_records(unseen, length) if unseen else None
+        subjects += natural_repeats(records, params, others, str(unseen or corpus))
     table = audit_recitation(model, subjects, params, fresh)
     classes = class_table(table, [(0, 0), *params.copies])
     return Recited(table, classes, _evidence(table, classes, params.seed))
