@@ -87,7 +87,7 @@ def test_what_cannot_be_audited_is_said(files):
     with pytest.raises(InputError, match="28 bases of A, C, G, T in a row"):
         recite(None, PARAMS, corpus=files / "tiny.fa")
     # unseen sequence that is the corpus itself holds nothing unseen
-    with pytest.raises(InputError, match="corpus.fa: need at least 20 words of 28 bases that the corpus lacks"):
+    with pytest.raises(InputError, match=r"corpus\.fa: need at least 20 words of 28 bases that the corpus lacks"):
         recite(None, PARAMS, corpus=files / "corpus.fa", unseen=files / "corpus.fa")
 
 
