@@ -167,6 +167,22 @@ def test_steering_counts_features_and_only_measures_declared_beforehand(works, t
     assert found.verdict == verdict
 
 
+def test_steering_in_any_of_many_measures_is_no_finding_where_none_was_named_beforehand():
+    # one world in which nothing steers: each of 13 measures of a feature does so by chance in one of twenty cases
+    rng = np.random.default_rng(2)
+    verdicts = []
+    for _ in range(300):
+        chance = rng.random((6, 13)) < 0.05
+        table = pd.DataFrame({"target": np.repeat([f"f{i}" for i in range(6)], 13), "declared": False, "steers": chance.ravel()})  # fmt: skip
+        verdicts.append(causes.steering(table, 0.05).verdict)
+    assert verdicts.count("yes") / 300 <= 0.08
+    # the claim names what was tried, and a measure named beforehand is judged as before
+    assert "13 measures" in causes.steering(table, 0.05).claim
+    one = pd.DataFrame({"target": ["f1"] * 13, "declared": [True] + [False] * 12, "steers": True})
+    assert causes.steering(one, 0.05).p == pytest.approx(0.05)
+    assert causes.steering(one.assign(declared=False), 0.05).p == pytest.approx(0.65)
+
+
 # ---- variants and cohorts
 
 SCORES = {"stratum": "all", "n_case": 30, "n_control": 50, "n_genes": 4, "auroc": 0.7, "gain": np.nan, "gain_lo": np.nan, "gain_hi": np.nan}  # fmt: skip

@@ -7,7 +7,7 @@ import pandas as pd
 
 from photo51 import words
 from photo51.findings.finding import Finding, verdict
-from photo51.stats.counts import count_p
+from photo51.stats.counts import ALPHA, count_p
 from photo51.stats.multiple import benjamini_hochberg
 
 SECTION = "causes"
@@ -66,7 +66,8 @@ def declared(verdicts: pd.DataFrame) -> pd.DataFrame:
 
 
 def steering(verdicts: pd.DataFrame, alpha: float) -> Finding:
-    """Turning features up changes what the model writes; a feature steers by chance in at most one of twenty cases.
+    """Turning features up changes what the model writes; by one measure a feature steers by chance in at most one of
+    twenty cases, by any of m measures in at most m of twenty (union bound): where none was named beforehand, all count.
 
     Parameters
     ----------
@@ -78,17 +79,24 @@ def steering(verdicts: pd.DataFrame, alpha: float) -> Finding:
     judged = declared(verdicts)
     n = int(judged["target"].nunique())
     works = int(judged.loc[judged["steers"].astype(bool), "target"].nunique())
-    p = count_p(works, n)
+    measures = int(judged["target"].value_counts().max()) if n else 0
+    chance = min(1.0, ALPHA * measures)
+    p = count_p(works, n, chance) if n else 1.0
+    named = bool(verdicts["declared"].any()) or not n
+    measure = (
+        "a measure that was named before the experiment and is not the model's"
+        if named
+        else f"one of {measures} measures that are not the model's, none of which was named before the experiment"
+    )
     return Finding(
         SECTION,
         "steering",
         "",
-        "Turning a feature up changes the DNA the model writes, in a measure that was named before the experiment and"
-        " is not the model's.",
+        f"Turning a feature up changes the DNA the model writes, in {measure}.",
         verdict(holds=p <= alpha if n else None),
         works,
         n,
-        0.05 * n,
+        chance * n,
         n,
         p,
         f"{works} of {n}",
