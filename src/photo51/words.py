@@ -134,7 +134,7 @@ def chance(value: float) -> str:
     return f"< 1{THIN}%" if 0 < value < 0.01 else f"> 99{THIN}%" if 0.99 < value < 1 else percent(value, 0)
 
 
-def interval(low: float | None, high: float | None, *, difference: bool = False) -> str:
+def limits_95(low: float | None, high: float | None, *, difference: bool = False) -> str:
     """A 95 % interval in words; differences with their sign; that there is none where it was not measured."""
     if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
         return "no 95 % interval"
@@ -213,7 +213,7 @@ def read_as(name: str, strand: str) -> str:
     return kind(name) + READINGS.get(strand, "")
 
 
-def feature_called(name: str, strand: str, evidence: str, *, named: bool) -> str:
+def called_after(name: str, strand: str, evidence: str, *, named: bool) -> str:
     """What a feature is called after a class as it is read: the name, or what weaker evidence says, as such."""
     return ("" if named else WEAK_NAMES[evidence]) + read_as(name, strand)
 

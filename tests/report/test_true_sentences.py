@@ -229,7 +229,7 @@ def test_every_term_of_a_sentence_is_in_the_glossary():
 
 def test_a_weak_name_is_called_by_its_evidence_wherever_it_stands():
     called = [
-        words.feature_called("codon_position_2", "antisense", e, named=n)
+        words.called_after("codon_position_2", "antisense", e, named=n)
         for e, n in (("held-out concept", True), ("held-out concept", False), ("exact null", False), ("top windows", False))
     ]  # fmt: skip
     assert called == [
@@ -291,7 +291,7 @@ def test_one_gene_has_no_interval_over_genes():
     assert found.verdict == "no"
     (wide,) = variant_claims.likelihood(judged(within_lo=0.51, within_hi=0.69), c)
     assert wide.n_text.endswith("95 %: 0.51–0.69")
-    assert words.interval(-0.16, 0.01, difference=True) == "95 %: −0.16 to +0.01"
+    assert words.limits_95(-0.16, 0.01, difference=True) == "95 %: −0.16 to +0.01"
 
 
 def test_a_description_says_why_without_guessing_at_consequences():

@@ -112,7 +112,7 @@ def likelihood(classifiers: pd.DataFrame, c: Contrast) -> list[Finding]:
     if "llr" not in whole.index:
         return []
     r = whole.loc["llr"].to_dict()
-    interval = words.interval(r["within_lo"], r["within_hi"])
+    interval = words.limits_95(r["within_lo"], r["within_hi"])
     return [
         Finding(
             SECTION,
@@ -171,7 +171,7 @@ def features_add(classifiers: pd.DataFrame, c: Contrast) -> list[Finding]:
     if g is None:
         return []
     r = whole_set(classifiers).loc["stacked"].to_dict()
-    interval = words.interval(r["gain_lo"], r["gain_hi"], difference=True)
+    interval = words.limits_95(r["gain_lo"], r["gain_hi"], difference=True)
     return [
         Finding(
             SECTION,

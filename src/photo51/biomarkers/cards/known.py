@@ -82,6 +82,6 @@ def _names(path: Path) -> dict[int, str]:
         table = table.drop_duplicates("feature").assign(evidence="held-out concept")
     columns = ("feature", "annotation", "strand", "evidence", "named")
     return {
-        int(f): words.feature_called(str(a), str(s), str(e), named=bool(n))
+        int(f): words.called_after(str(a), str(s), str(e), named=bool(n))
         for f, a, s, e, n in zip(*(table[c] for c in columns), strict=True)
     }

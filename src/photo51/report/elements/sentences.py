@@ -21,7 +21,7 @@ def label(annotation: str, strand: str) -> str:
 
 def called(row: Row) -> str:
     """What a feature is called: a name, or what weaker evidence says, as such. `row`: rank 0 of contract `NAMES`."""
-    return words.feature_called(
+    return words.called_after(
         str(row["annotation"]), str(row["strand"]), str(row["evidence"]), named=bool(row["named"])
     )
 

@@ -120,7 +120,7 @@ def _prediction(whole: pd.DataFrame, c: Contrast, draft: Draft) -> None:
 
 def _likelihood(r: Record, c: Contrast, draft: Draft) -> None:
     finds = bool(r["within_lo"] > 0.5)
-    range_ = words.interval(r["within_lo"], r["within_hi"])
+    range_ = words.limits_95(r["within_lo"], r["within_hi"])
     if c.described:  # said once, before any number
         return
     against = bool(r["within_hi"] < 0.5)
@@ -141,7 +141,7 @@ def _likelihood(r: Record, c: Contrast, draft: Draft) -> None:
 
 def _gain(r: Record, g: Gain, c: Contrast, draft: Draft) -> None:
     """What features add to the likelihood counts where both together beat what needs no features."""
-    range_ = words.interval(r["gain_lo"], r["gain_hi"], difference=True)
+    range_ = words.limits_95(r["gain_lo"], r["gain_hi"], difference=True)
     if c.described:
         return
     if g.gains and g.beats:
