@@ -33,6 +33,11 @@ def test_bases_a_file_and_a_compressed_file_are_the_same(tmp_path: Path) -> None
     for text in (DNA, DNA.lower(), fasta(tmp_path, f">chr x\n{DNA}\n"), str(tmp_path / "s.fa.gz")):
         (piece,) = open_source(text).pieces
         assert (decode(piece.ids), piece.start, piece.whole) == (DNA, 0, len(DNA))
+        assert piece.genetic_code == 11, "whatever way the same bases are given"
+    (piece,) = open_source(fasta(tmp_path, f">chr x\n{DNA}\n"), genetic_code=1).pieces
+    assert piece.genetic_code == 1, "stated"
+    (piece,) = open_source(fasta(tmp_path, f">chr Homo sapiens mitochondrion\n{DNA}\n")).pieces
+    assert piece.genetic_code == 2, "the header says what it is"
 
 
 @pytest.mark.parametrize(

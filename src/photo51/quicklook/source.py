@@ -32,6 +32,7 @@ from photo51.types import InputError
 
 LONGEST, SHORTEST = 200_000, 32
 TYPED = "sequence"  # name of bases on the command line
+_UNKNOWN = 11  # genetic code of bases of which nothing is known: that of bacteria, plastids and most phages
 TRIES = 3  # of a download: a quick look waits for seconds, not for minutes
 _ACCESSION = re.compile(r"[A-Z]{1,6}_?[A-Z]{0,4}\d{5,12}(\.\d+)?|GC[AF]_\d{9}(\.\d+)?")
 _LETTERS = re.compile(r"[A-Za-z*.\-\s]+")
@@ -144,7 +145,7 @@ def open_source(
             more = [*annotation, *files[1:]]
             return _of_file(files[0], more, region, genetic_code, topology, context)._replace(title=bases)
     if bases and _LETTERS.fullmatch(bases) and len(bases) > 2 and not path.suffix:
-        return _of_bases(bases, annotation, region, genetic_code or 11, topology, context)
+        return _of_bases(bases, annotation, region, genetic_code or _UNKNOWN, topology, context)
     absent = "; there is no such file" if path.suffix or len(path.parts) > 1 else ""
     raise InputError(
         f"read: need a FASTA or GenBank file, bases, or an NCBI accession such as NC_001416.1, got {_short(text)!r},"
@@ -255,8 +256,16 @@ def _of_file(
     row = row_of_files(
         path.resolve(), [a.resolve() for a in annotation], genetic_code=genetic_code, topology=topology, label="read"
     )
-    contigs = list(read_contigs(row, ReadingAccount("sequence")))
+    contigs = [
+        # 1 is what a contig has of which nothing is known: then the same code as bases without a file
+        c._replace(genetic_code=_UNKNOWN) if genetic_code is None and c.genetic_code == 1 and not _described(c) else c
+        for c in read_contigs(row, ReadingAccount("sequence"))
+    ]
     return _source(path.name, contigs, region, context)
+
+
+def _described(contig: Contig) -> bool:
+    return bool(len(contig.features) or len(contig.genes))
 
 
 def _of_bases(

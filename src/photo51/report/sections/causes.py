@@ -162,6 +162,9 @@ def _steering(run: Run, draft: Draft) -> None:
     steers = tried_for[tried_for["steers"].astype(bool)]
     tried, works = tried_for["target"].nunique(), steers["target"].nunique()
     chance = steering(judged, alpha=0.05).p
+    measure = "the measure named before the experiment"
+    if not judged["declared"].astype(bool).any():
+        measure = f"one of {words.count(judged['scorer'].nunique(), 'measure')} looked at, none of them named before"
     draft.show(
         Prose(
             "**Turning features up.** Each experiment has four arms: untouched, [[steering]] by the feature, the"
@@ -214,15 +217,15 @@ def _steering(run: Run, draft: Draft) -> None:
     lame = [words.kind(str(t)) for t in tried_for.loc[~tried_for["target"].isin(steers["target"]), "target"].unique()]
     if lame:
         draft.fail(
-            f"Turning up {words.listing(lame, 8)} did not change the declared measure beyond random directions.",
+            f"Turning up {words.listing(lame, 8)} did not change {measure} beyond random directions.",
             "not found",
         )
     draft.answers.append(
         f"Steering by {works} of {words.count(tried, 'feature')} {'changes' if works == 1 else 'change'} the written"
-        " sequence in the declared measure, beyond random directions (as many by chance with probability"
+        f" sequence in {measure}, beyond random directions (as many by chance with probability"
         f" {words.probability(chance)})."
         if works
-        else "No feature that was tried changes the written sequence in its declared measure beyond random directions."
+        else f"No feature that was tried changes the written sequence in {measure} beyond random directions."
     )
 
 
