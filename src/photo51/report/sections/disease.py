@@ -220,7 +220,7 @@ def _forest(whole: pd.DataFrame, c: Contrast) -> Figure:
     )
     picture = svg.figure(lambda ax: plots.classifier_bars(ax, whole), (theme.WIDTH_2, 0.26 * len(whole) + 0.9), alt)
     caption = (
-        "Every score, and beside it baselines, confounders and null. Filled: among variants of one gene, with 95 %"
+        "Every score, with its baselines, confounders and null. Filled: among variants of one gene, with 95 %"
         " intervals over genes; open: over all pairs. The dotted line is chance."
     )
     return Figure(picture, caption, wide=True)
