@@ -101,7 +101,10 @@ def write_card(model: DnaModel, corpus: Corpus, run: Path, folder: Path, params:
         got = model.spec.config.get(key)
         if key != "block_kinds" and got is not None and got != value:
             raise InputError(f"{run}: need the run of {folder} ({key} {got}), got one with {key} {value}")
-    heldout = compare_heldout(model, corpus, trained.length, trained.seed, params)
+    # windows of the first run's seed, so that the cards of all that came from it compare
+    first = (runs_before(trained) or [{}])[0]
+    seed = first.get("parameters", {}).get("seed", trained.seed)
+    heldout = compare_heldout(model, corpus, trained.length, seed, params)
     card = _summary(model, log, trained, heldout)
     write_svg(
         folder / "loss.svg",
