@@ -144,7 +144,10 @@ def test_the_command_takes_it_and_the_card_says_so(corpus, model, tmp_path):
     heldout = none._replace(bits=pd.DataFrame({"predictor": ["markov_1"], "group": ["x"], "bits": [2.0]}))
     own = {"model": "new", "steps": 1, "bases_read": 192, "parameters": trained.model_dump(mode="json")}
     text = as_markdown("after", card | {"bases_trained": None, "runs": [own]}, heldout, corpus, trained)
-    assert f"It began with the weights of `{model}` (digest `{trained.start_digest}`); what these were" in text
+    assert (
+        f"It began with the weights of `{model}` as it was then (digest `{trained.start_digest}`); what these were"
+        in text
+    )
     assert f"--from {model}" in text
 
     # with the card of those very weights all runs are told and counted

@@ -116,7 +116,7 @@ def write_card(model: DnaModel, corpus: Corpus, run: Path, folder: Path, params:
     notes = folder / "notes.md"
     with atomic(folder / "README.md") as partial:
         page = as_markdown(folder.name, card, heldout, corpus, trained)
-        partial.write_text(page + notes.read_text() if notes.is_file() else page)
+        partial.write_text(f"{page}\n{notes.read_text()}" if notes.is_file() else page)
     return card
 
 
@@ -248,7 +248,7 @@ def _beginning(card: Mapping[str, Any], trained: PretrainParams) -> str:
     """What it began with, where that is another model."""
     if trained.start is None:
         return ""
-    begun = f" It began with the weights of `{trained.start}` (digest `{trained.start_digest}`)"
+    begun = f" It began with the weights of `{trained.start}` as it was then (digest `{trained.start_digest}`)"
     if card["bases_trained"] is None:
         return f"{begun}; what these were trained on before is not counted in these figures."
     earlier = [f"{run['steps']:,} steps on {run['bases_read'] / 1e6:.1f} million bases" for run in card["runs"][:-1]]
@@ -335,6 +335,10 @@ def _structured(rna: pd.DataFrame) -> list[str]:
         f" {r['bits_real']:.4f} | {r['bits_copy']:.4f} |"
         for r in rna.to_dict("records")
     ]
+    wide = rna.assign(chain=rna["predictor"] != MODEL).pivot_table(index="kind", columns="chain", values="auroc")
+    behind = list(wide.index[wide[True] > wide[False]])
+    if behind:
+        lines += ["", f"The chain tells genes of {' and '.join(behind)} apart better than the model: take it for that."]
     return [*lines, ""]
 
 
