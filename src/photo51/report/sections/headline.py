@@ -45,7 +45,8 @@ def short(text: str, max_letters: int = 170) -> str:
     commas = [
         m.start() for m in re.finditer(",(?= |$)", cut) if cut.count("(", 0, m.start()) == cut.count(")", 0, m.start())
     ]
-    if len(commas) > 1:
+    # two commas make a list, and so does one behind an item that ends with a parenthesis
+    if len(commas) > 1 or (commas and cut[commas[0] - 1] == ")"):
         return f"{cut[: commas[-1]]} and others."
     return f"{cut.rstrip(' ,;(')} …"
 
