@@ -110,7 +110,10 @@ def test_a_sentence_is_cut_between_words_and_never_within_a_term():
         "No feature for rRNA (F1 0.7, null 0.1), tRNA (F1 0.6, null 0.1) and others."
     )
     assert short("a (x, y), b, c, d and e", 14) == "a (x, y), b and others."
-    assert short("none for T (F1 0.9; q (0.9)), rRNA (F1 0.8), A (F1 0.7)", 40) == "none for T (F1 0.9; q (0.9)) and others."
+    assert (
+        short("none for T (F1 0.9; q (0.9)), rRNA (F1 0.8), A (F1 0.7)", 40)
+        == "none for T (F1 0.9; q (0.9)) and others."
+    )
     assert short("where this is so, nothing else can be said of it", 30) == "where this is so, nothing …"
 
 
