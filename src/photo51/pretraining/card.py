@@ -102,10 +102,10 @@ def write_card(model: DnaModel, corpus: Corpus, run: Path, folder: Path, params:
         if key != "block_kinds" and got is not None and got != value:
             raise InputError(f"{run}: need the run of {folder} ({key} {got}), got one with {key} {value}")
     # windows of the first run's seed, so that the cards of all that came from it compare
-    first = (runs_before(trained) or [{}])[0]
-    seed = first.get("parameters", {}).get("seed", trained.seed)
+    before = runs_before(trained)
+    seed = (before or [{}])[0].get("parameters", {}).get("seed", trained.seed)
     heldout = compare_heldout(model, corpus, trained.length, seed, params)
-    card = _summary(model, log, trained, heldout)
+    card = _summary(model, log, trained, heldout, before)
     write_svg(
         folder / "loss.svg",
         (theme.WIDTH_2, 3.4),
@@ -137,10 +137,15 @@ def runs_before(trained: PretrainParams) -> list[dict[str, Any]] | None:
     return list(card.get("runs", [one]))
 
 
-def _summary(model: DnaModel, log: pd.DataFrame, trained: PretrainParams, heldout: Heldout) -> dict[str, Any]:
+def _summary(
+    model: DnaModel,
+    log: pd.DataFrame,
+    trained: PretrainParams,
+    heldout: Heldout,
+    before: list[dict[str, Any]] | None,
+) -> dict[str, Any]:
     steps = int(log["step"].max())
     bases = steps * trained.batch * trained.length
-    before = runs_before(trained)
     own = {"model": model.spec.hash, "steps": steps, "bases_read": bases, "parameters": trained.model_dump(mode="json")}
     first = next(iter(heldout.windows.values()))[0, :_KNOWN]
     sequence = first.tobytes().decode("ascii")
