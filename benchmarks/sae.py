@@ -26,6 +26,7 @@ from benchmarks import _sae_peers
 from photo51.io import read_table
 from photo51.io.contracts.enrichment import NAMES
 from photo51.io.contracts.sae import FOUND_AGAIN, QUALITY
+from photo51.quicklook.shelf import shelf_of
 from photo51.sae.quality.stability import seed_match_shares
 from photo51.types import InputError
 
@@ -154,8 +155,20 @@ def _quality(python: Path, others: tuple[str, ...], steps: int) -> Figures:
 
 
 def demo(run: Path = RUN) -> Figures:
-    """Quality of the demo's dictionary, and what another seed finds again, from the reports of a run that is there."""
-    return {**_demo_quality(run), **_demo_match(run)}
+    """Quality of the demo's dictionary, and what another seed finds again, from the reports of a run that is there; and
+    what other seeds find again of the dictionary that ships.
+    """
+    return {**_demo_quality(run), **_demo_match(run), **_shipped_match()}
+
+
+def _shipped_match() -> Figures:
+    """The same shares of the dictionary that ships, as `ship-dictionary` measured them feature by feature."""
+    shelf = shelf_of("sh2:base")
+    named = set(shelf.names.loc[shelf.names["named"], "feature"])
+    return {
+        **seed_match_shares(shelf.features, named),
+        "shipped_ev": float(shelf.about["quality"]["variance_explained"]),
+    }
 
 
 def _demo_quality(run: Path) -> Figures:
@@ -178,5 +191,6 @@ def _demo_match(run: Path) -> Figures:
         names = read_table(run / "names.parquet", NAMES)
     except InputError as e:
         log.warning("no seed match of the demo: %s", e)
-        return dict.fromkeys(("seed_match_live", "seed_match_named"))
-    return dict(seed_match_shares(again, set(names.loc[names["named"], "feature"])))
+        return dict.fromkeys(("demo_seed_match_live", "demo_seed_match_named"))
+    shares = seed_match_shares(again, set(names.loc[names["named"], "feature"]))
+    return {f"demo_{name}": share for name, share in shares.items()}

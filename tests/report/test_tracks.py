@@ -11,7 +11,7 @@ from photo51.config.report import TracksParams
 from photo51.genome.axis.workspace import Workspace
 from photo51.io import Provenance, read_table
 from photo51.io.contracts.report import CALLS, TRACKS
-from photo51.report.tracks.data import Labelled
+from photo51.report.tracks.data import Labelled, as_text
 from photo51.report.tracks.runs import runs_of
 from photo51.report.tracks.write import Tracked, calls_of, write_tracks
 from photo51.run.places import ActivationColumn
@@ -148,12 +148,19 @@ def test_every_feature_lies_beside_the_page_by_chunk_and_no_base_is_lost(bare, p
                 values = codes[strand][:, r["id"]].toarray().ravel()
                 for t in table[table["genome"] == genome].itertuples():
                     levels, at = np.zeros(t.end + 1), 0
-                    flat = r["runs"].get(t.chrom, [[], []])[i]
-                    for gap, length, level in zip(flat[::3], flat[1::3], flat[2::3], strict=True):
+                    texts = r["runs"].get(t.chrom, [[""] * 3, [""] * 3])[i]
+                    for gap, length, level in zip(*([ord(c) - 32 for c in text] for text in texts), strict=True):
                         levels[at + gap : at + gap + length] = level
                         at += gap + length
                     expected = values[t.offset : t.offset + t.end - t.start]
                     np.testing.assert_allclose(levels[t.start : t.end] * top / 100, expected, atol=top / 99)
+
+
+def test_numbers_too_large_for_a_character_go_before_the_rest_of_theirs():
+    # hand-worked: 61,234 = 2 · 30,000 + 1,234, and a whole multiple ends in 0
+    text = as_text(np.array([0, 2, 60, 29_999, 30_000, 61_234, 5]))
+    assert [ord(c) - 32 for c in text] == [0, 2, 60, 29_999, 30_000, 0, 30_000, 30_000, 1_234, 5]
+    assert as_text(np.array([], dtype=np.int64)) == ""
 
 
 def test_bigbed_calls_equal_the_table(written):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -91,8 +92,20 @@ def _seeds(about: dict[str, Any], features: pd.DataFrame) -> str:
         f"A feature is found again by another seed where the nearest direction has a cosine of {m['same']} or more and"
         f" its activations on {m['rows']:,} held-out bases correlate by {m['same']} or more. Against {len(m['seeds'])}"
         f" of other seeds, trained by the same recipe, on average {m['seed_match_live']:.3f} of the {m['n_live']:,}"
-        f" live features are found, and {named}; {m['found_by_any']:.3f} of the live ones by at least one.\n\n"
-        + "\n".join(lines)
+        f" live features are found, and {named}; {m['found_by_any']:.3f} of the live ones by at least one."
+        f"{shared_beginning(about['sae'])}\n\n" + "\n".join(lines)
+    )
+
+
+def shared_beginning(sae: Mapping[str, Any]) -> str:
+    """What to bear in mind where all seeds of a dictionary begin at the same directions, a sentence after a blank; or
+    nothing.
+    """
+    if sae.get("beginning") != "centroids" and sae.get("decoder") != "archetypal":
+        return ""
+    return (
+        " All seeds begin at the same centroids of the activations and differ in the order of the bases alone: that a"
+        " feature is found again says that this order does not decide it, not that another beginning would lead to it."
     )
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from photo51 import __version__, theme, words
+from photo51.quicklook.card import shared_beginning
 from photo51.quicklook.picture import picture, reading_of
 from photo51.quicklook.windows import unlike_by_chance
 from photo51.report.elements.blocks import (
@@ -220,7 +221,7 @@ def _features(read: QuickRead) -> list[Block]:
     note = (
         "A name was given on held-out blocks of the training genomes. Checks ask whether it holds on either strand, in"
         " every genome, in every split and for the nearest feature of another seed. The last column is the share of"
-        " dictionaries of other seeds in which the feature itself is found."
+        f" dictionaries of other seeds in which the feature itself is found.{shared_beginning(read.shelf.about['sae'])}"
     )
     return [Table("Named features that are active here", heads, rows, note=note)]
 

@@ -36,7 +36,16 @@ PACKAGES = (
     "snakemake",
     "matplotlib",
 )
-LEFT_OUT = ("logs", "benchmarks", "activations", ".done", ".lock", "manifest.json", "ro-crate-metadata.json")
+LEFT_OUT = (
+    "logs",
+    "benchmarks",
+    "activations",
+    "enrichment.parts",
+    ".done",
+    ".lock",
+    "manifest.json",
+    "ro-crate-metadata.json",
+)
 
 
 def manifest(

@@ -104,7 +104,7 @@ class Index:
 
 def pack_pages(value: Any) -> str:
     """A value as gzip + base64 of JSON; the same value gives the same text."""
-    text = json.dumps(plain(value), separators=(",", ":"), allow_nan=False)
+    text = json.dumps(plain(value), separators=(",", ":"), allow_nan=False, ensure_ascii=False)
     # level 7 takes four times as long for 8 % fewer bytes of a page of intervals
     return base64.b64encode(gzip.compress(text.encode(), 5, mtime=0)).decode()
 

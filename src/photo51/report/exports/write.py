@@ -76,7 +76,7 @@ def features_anndata(run: Run) -> ad.AnnData:
     if not out.obsm:
         out.obsm["X_pca"] = principal(np.asarray(out.X, dtype=np.float64)).astype(np.float32)
     for key, value in run.graphs.items():
-        out.obsp[key] = value
+        out.obsp[key] = value.astype(np.float32)
     return out
 
 
@@ -89,7 +89,7 @@ def _categories(obs: pd.DataFrame) -> pd.DataFrame:
     return out
 
 
-PLAIN_ROWS = 50_000  # of a table that is written as plain text; longer ones are compressed
+PLAIN_ROWS = 20_000  # of a table that is written as plain text; longer ones are compressed
 
 
 def one_based(table: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:

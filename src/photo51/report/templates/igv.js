@@ -14,12 +14,22 @@ const chunk = name => {
   }).then(unpack));
   return CHUNKS.get(name);
 };
-// intervals as gap, length, level (hundredths of the largest activation); reading in reverse hangs below the line
-const intervals = (flat, chr, scale) => {
+// whole numbers, a character each: a space is 0, and 30,000 adds itself to the number after it
+const numbers = text => {
   const out = [];
-  for (let i = 0, at = 0; i < flat.length; i += 3) {
-    const start = at + flat[i], end = start + flat[i + 1];
-    out.push({ chr, start, end, value: flat[i + 2] * scale });
+  for (let i = 0, sum = 0; i < text.length; i++) {
+    const n = text.charCodeAt(i) - 32;
+    sum += n;
+    if (n < 30000) { out.push(sum); sum = 0 }
+  }
+  return out;
+};
+// intervals as gaps, lengths, levels (hundredths of the largest activation); reading in reverse hangs below the line
+const intervals = (texts, chr, scale) => {
+  const [gaps, lengths, levels] = texts.map(numbers), out = [];
+  for (let i = 0, at = 0; i < gaps.length; i++) {
+    const start = at + gaps[i], end = start + lengths[i];
+    out.push({ chr, start, end, value: levels[i] * scale });
     at = end;
   }
   return out;
