@@ -73,7 +73,15 @@ def test_schema_and_reference_are_those_of_the_models():
 
 
 @pytest.mark.parametrize(
-    "path", ["config.yaml", "examples/nano.yaml", "examples/bacterium.yaml", "examples/evo2_7b.yaml"]
+    "path",
+    [
+        "config.yaml",
+        "examples/nano.yaml",
+        "examples/bacterium.yaml",
+        "examples/cohort.yaml",
+        "examples/dictionary.yaml",
+        "examples/evo2_7b.yaml",
+    ],
 )
 def test_shipped_configurations_are_valid(path):
     parse(Config, str(ROOT / "config" / path))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from photo51 import __version__
 from photo51.activations.splits import split_rows
 from photo51.activations.store import ActivationStore
+from photo51.config.base import parse
 from photo51.config.paths import read_configuration
 from photo51.config.run import Config
 from photo51.config.sae import SaeParams
@@ -35,6 +36,7 @@ from photo51.sae.quality.measures import measure_quality
 from photo51.sae.quality.stability import SAME, found_again, seed_match_shares
 from photo51.sae.rules import Gate
 from photo51.sae.training.train import fit
+from photo51.shipped import shipped_folder
 from photo51.types import InputError
 
 log = logging.getLogger(__name__)
@@ -99,7 +101,7 @@ def ship(run: Path, out: Path, model: DnaModel, *, seeds: int = 2, places: int =
         "photo51": __version__,
         "run": {
             "name": config.run,
-            "config": "config/config.yaml" if config.run == "demo" else "config.yaml",
+            "config": _configuration(config),
         },
         "n_features": small.n_features,
         "sae": config.sae.model_dump(mode="json"),
@@ -135,6 +137,16 @@ def ship(run: Path, out: Path, model: DnaModel, *, seeds: int = 2, places: int =
             raise InputError(f"{out}: need at most {LARGEST / 1e6:.0f} MB, got {size / 1e6:.1f}; use fewer features")
     log.info("%s: %.1f MB", out, size / 1e6)
     return Shipped(out, about)
+
+
+def _configuration(config: Config) -> str:
+    """The shipped configuration that a run of this name and dictionary is by, or the user's `config.yaml`."""
+    folder = shipped_folder()
+    for path in sorted(folder.glob("config/**/*.yaml")):
+        stated = parse(Config, str(path)) if not path.name.startswith("pretrain") else None
+        if stated is not None and (stated.run, stated.sae) == (config.run, config.sae):
+            return path.relative_to(folder).as_posix()
+    return "config.yaml"
 
 
 def _check(run: Path) -> None:
