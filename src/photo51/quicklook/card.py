@@ -151,7 +151,7 @@ def _recipe(about: dict[str, Any]) -> str:
     more = seeds - ("seed1" in about["seed_match"]["seeds"])
     return (
         f"By the configuration of run `{run['name']}` (`{run['config']}`):\n\n```\nphoto51 run {run['config']} --"
-        f" results/{run['name']}/names.parquet\nphoto51 ship-dictionary results/{run['name']}"
+        f" results/{run['name']}/config.yaml results/{run['name']}/names.parquet\nphoto51 ship-dictionary results/{run['name']}"
         f" resources/dictionaries/{about['model'].removeprefix('sh2:')} --seeds {more}\n```\n\nThe same machine gives"
         f" the same bytes. Parameters of the dictionary (photo51 {about['photo51']}):\n\n```yaml\nsae:\n{lines}\n```"
     )
