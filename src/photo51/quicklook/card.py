@@ -148,10 +148,11 @@ def _data(about: dict[str, Any]) -> str:
 def _recipe(about: dict[str, Any]) -> str:
     lines = "\n".join(f"  {k}: {v}" for k, v in about["sae"].items() if not isinstance(v, list | dict))
     run, seeds = about["run"], len(about["seed_match"]["seeds"])
+    folder = f"results/{run['name']}"
     more = seeds - ("seed1" in about["seed_match"]["seeds"])
     return (
         f"By the configuration of run `{run['name']}` (`{run['config']}`):\n\n```\nphoto51 run {run['config']} --"
-        f" results/{run['name']}/config.yaml results/{run['name']}/names.parquet\nphoto51 ship-dictionary results/{run['name']}"
+        f" {folder}/config.yaml {folder}/names.parquet\nphoto51 ship-dictionary {folder}"
         f" resources/dictionaries/{about['model'].removeprefix('sh2:')} --seeds {more}\n```\n\nThe same machine gives"
         f" the same bytes. Parameters of the dictionary (photo51 {about['photo51']}):\n\n```yaml\nsae:\n{lines}\n```"
     )
