@@ -11,7 +11,7 @@ from photo51.interventions.edits.bundles import Bundle
 from photo51.interventions.edits.dictionary import Instrument
 from photo51.interventions.edits.site_edits import Order, SiteEdit
 from photo51.interventions.steering.dose_response import verdicts
-from photo51.interventions.steering.steer import steer
+from photo51.interventions.steering.steer import moved_by_chance, steer
 from photo51.interventions.writing.scorers import sequence_scorers
 from photo51.types import InputError
 
@@ -129,6 +129,15 @@ def test_off_target_lists_the_target_first_and_what_moved_beyond_random(experime
     assert 8 not in set(table["feature"])  # never fires
     rest = table["change"].abs()[1:]
     assert rest.is_monotonic_decreasing
+    # all that moved are counted, not those listed alone, and each row says how many would by chance
+    assert table["moved"].iloc[0] >= table.loc[~table["steered"], "beyond_null"].sum()
+    assert (table["moved_by_chance"] >= 0).all()
+
+
+def test_features_moved_by_chance_are_those_of_each_direction_against_the_others():
+    # hand-worked: 5 exceeds (1, 1), 3 exceeds (1, 2), nothing of the second direction exceeds the other two
+    assert moved_by_chance(np.array([[1.0, 5.0], [2.0, 1.0], [3.0, 1.0]])) == pytest.approx(2 / 3)
+    assert np.isnan(moved_by_chance(np.array([[1.0, 5.0]])))
 
 
 def test_the_trace_averages_to_the_level_of_its_sequence(experiment):

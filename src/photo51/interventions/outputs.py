@@ -80,14 +80,15 @@ def shown_scorers(verdicts: pd.DataFrame) -> list[str]:
 
 def steer_summary(steered: Steered) -> dict[str, object]:
     """The verdict in a few numbers."""
-    v = steered.verdicts
+    v, moved = steered.verdicts, steered.off_target.iloc[0]
     return {
         "target": str(v["target"].iloc[0]),
         "safe_dose_units": float(v["safe_dose"].iloc[0]),
         "steers": v.loc[v["steers"], "scorer"].tolist(),
         "declared": v.loc[v["declared"], "scorer"].tolist(),
         "declared_and_steers": v.loc[v["steers"] & v["declared"], "scorer"].tolist(),
-        "features_moved_beyond_null": int(steered.off_target.query("not steered")["beyond_null"].sum()),
+        "features_moved_beyond_null": int(moved["moved"]),
+        "features_moved_by_chance": float(moved["moved_by_chance"]),
     }
 
 

@@ -191,7 +191,9 @@ def _real_cost(
 def off_target(instrument: Instrument, written: Written, target: Bundle, *, dose: float, listed: int) -> pd.DataFrame:
     """Features that moved most between the control and the feature arm at a dose (contract `OFF_TARGET`).
 
-    The null is the same change under each random direction of that dose. Where no dose is safe, the smallest is shown.
+    The null is the same change under each random direction of that dose. With few directions many features move beyond
+    it by chance: `moved` counts all that do, `moved_by_chance` those expected. Where no dose is safe, the smallest is
+    shown.
     """
     table, units = written.table, instrument.units
     doses = table.loc[table["arm"] == "feature", "dose"]
@@ -209,6 +211,7 @@ def off_target(instrument: Instrument, written: Written, target: Bundle, *, dose
     ]
     q99 = np.quantile(null, 0.99, axis=0)
     steered = np.isin(alive, target.features)
+    moved = int((np.abs(change) > q99)[~steered].sum())
     # steered features first, then by size of change, then by number
     first = np.lexsort((alive, -np.abs(change), ~steered))[: listed + int(steered.sum())]
     return OFF_TARGET.check(
@@ -223,9 +226,25 @@ def off_target(instrument: Instrument, written: Written, target: Bundle, *, dose
                 "change": change[first].astype(np.float64),
                 "null_q99": q99[first],
                 "beyond_null": np.abs(change)[first] > q99[first],
+                "moved": moved,
+                "moved_by_chance": moved_by_chance(np.array(null)[:, ~steered]),
             }
         )
     )
+
+
+def moved_by_chance(null: NDArray[np.floating]) -> float:
+    """Features that a random direction moves beyond the 99th percentile of the others, on average; NaN for one alone.
+
+    Parameters
+    ----------
+    null
+        Absolute changes, (directions, features).
+    """
+    if len(null) < 2:
+        return float("nan")
+    counts = [(row > np.quantile(np.delete(null, i, axis=0), 0.99, axis=0)).sum() for i, row in enumerate(null)]
+    return float(np.mean(counts))
 
 
 def _trace(written: Written) -> pd.DataFrame:

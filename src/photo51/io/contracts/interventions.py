@@ -73,6 +73,10 @@ OFF_TARGET = TableSpec(
         "change": Column("float", "mean activation of the feature arm minus control (units)"),
         "null_q99": Column("float", "99th percentile of the absolute change under random directions"),
         "beyond_null": Column("bool", "whether the change is larger than that"),
+        "moved": Column("int", "features of the dictionary, the target's apart, that moved beyond their null"),
+        "moved_by_chance": Column(
+            "float", "as many for a random direction against the others, on average; empty where there is one alone"
+        ),
     },
 )
 
