@@ -11,12 +11,16 @@ import pybigtools
 import pytest
 from markupsafe import Markup
 
+from photo51.config.base import parse
+from photo51.config.run import Config
 from photo51.genome.alphabet import encode, reverse_complement
 from photo51.model.families.adapters import load_model
+from photo51.quicklook.card import shared_beginning
 from photo51.quicklook.read import WRITTEN, read_source
 from photo51.quicklook.shelf import Shelved, shelf_of, shipped_dictionaries
 from photo51.quicklook.shipping import halved, seed_matches
 from photo51.quicklook.source import open_source
+from photo51.shipped import shipped_folder
 from photo51.types import InputError
 
 LAMBDA = Path(__file__).parents[2] / "resources/phage/NC_001416.1_lambda.fa.gz"
@@ -64,6 +68,21 @@ def test_its_card_and_figures_are_those_of_its_tables(shelf: Shelved) -> None:
     assert f"{figures['seed_match_live']:.3f}" in page
     assert f"{about['quality']['variance_explained']:.4f}" in page
     assert shelf.typical[["bits", "variance_explained"]].notna().all(axis=None)
+
+
+def test_it_is_by_the_shipped_configuration_that_its_card_names(shelf: Shelved) -> None:
+    path = shipped_folder() / shelf.about["run"]["config"]
+    config = parse(Config, str(path))
+    assert config.run == shelf.about["run"]["name"]
+    assert config.sae.model_dump(mode="json") == shelf.about["sae"]
+
+
+def test_seeds_that_share_their_beginning_are_said_to(shelf: Shelved) -> None:
+    said = "All seeds begin at the same centroids"
+    assert shelf.about["sae"]["beginning"] == "centroids"
+    assert said in (shelf.folder / "README.md").read_text()
+    assert said in shared_beginning({"beginning": "random", "decoder": "archetypal"})
+    assert shared_beginning({"beginning": "random", "decoder": "free"}) == ""
 
 
 def test_bits_are_the_models_and_strands_change_places(model, shelf: Shelved, look) -> None:

@@ -205,7 +205,8 @@ def remove_control_codes():
 
 def remove_parts():
     """Remove the parts that the enrichment table was joined from: what joins them again makes them again, since the marks
-    that they are there are temporary. Those of variants stay: under a new annotation they are described again without the model.
+    that they are there are temporary. Those of variants stay: under a new annotation they are described again without
+    the model.
     """
     shutil.rmtree(Path("results") / CONFIG.run / "enrichment.parts", ignore_errors=True)
 
