@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
-from photo51.activations.store import ActivationStore, pack_activations, shard_path, unpack, write_shard
+from photo51.activations.store import ActivationStore, JoinedRows, pack_activations, shard_path, unpack, write_shard
 from photo51.io.origin import Origin
 from photo51.io.tensors import is_made
 from photo51.types import InputError
@@ -199,3 +199,53 @@ def test_a_shard_is_made_only_if_whole_and_of_the_same_making(tmp_path):
     assert not is_made(path, "other")
     path.write_bytes(path.read_bytes()[:-1])
     assert not is_made(path, "m")
+
+
+def joined(tmp_path, own=4, other=12, seed=5, buffer=1 << 28):
+    """Two stores: rows 0.. of the first, 1000.. of the second."""
+    write(tmp_path / "own", 0, 0, own)
+    folder = tmp_path / "other"
+    values = {s: np.zeros((other, 4), np.float32) for s in "+-"}
+    for strand, sign in (("+", 1), ("-", -1)):
+        values[strand][:, 0] = sign * (1_000 + np.arange(other))
+    write_shard(shard_path(folder, 0), 0, values, ORIGIN, workspace="v", fingerprint="m")
+    stores = [ActivationStore(tmp_path / "own"), ActivationStore(folder)]
+    own_rows, other_rows = (s.rows(seed=seed, buffer=buffer) for s in stores)
+    return JoinedRows(own_rows, [other_rows])
+
+
+def test_stores_learnt_from_together_have_equal_parts(tmp_path):
+    rows = joined(tmp_path)  # 8 rows of its own, 24 of another: each of its own comes three times
+    epoch = next(rows.batches(rows.n_rows))[:, 0]
+    found, n = np.unique(epoch, return_counts=True)
+    counts = dict(zip(found.tolist(), n.tolist(), strict=True))
+    # row 0 of either strand is 0 and -0, which are one number
+    assert counts == {0: 6, **{s * r: 3 for r in (1, 2, 3) for s in (1, -1)}} | {
+        s * r: 1 for r in range(1_000, 1_012) for s in (1, -1)
+    }
+
+
+def test_joined_rows_do_not_depend_on_the_buffer_and_begin_in_the_middle(tmp_path):
+    whole = list(islice(joined(tmp_path / "a").batches(5), 30))
+    small = joined(tmp_path / "b", buffer=8 * 7)
+    assert all(np.array_equal(a, b) for a, b in zip(whole, islice(small.batches(5), 30), strict=True))
+    assert np.array_equal(next(small.batches(5, start=23)), whole[23])
+    shared = [joined(tmp_path / f"s{seed}", seed=seed).shared_sample(9) for seed in (1, 2)]
+    assert np.array_equal(*shared)
+
+
+def test_a_larger_store_of_its_own_comes_once(tmp_path):
+    rows = joined(tmp_path, own=30, other=3)
+    assert rows.repeats == 1
+    assert rows.n_rows == 66
+
+
+def test_stores_of_two_models_are_not_joined(tmp_path):
+    write(tmp_path / "a", 0, 0, 3)
+    write(tmp_path / "b", 0, 0, 3, origin=Origin("other", "block.1.out", 4))
+    write(tmp_path / "c", 0, 0, 3, precision="bfloat16")
+    a, b, c = (ActivationStore(tmp_path / n).rows() for n in "abc")
+    with pytest.raises(InputError, match=r"b: need site block.1.out of model \[abc\]"):
+        JoinedRows(a, [b])
+    with pytest.raises(InputError, match="c: need rows stored as"):
+        JoinedRows(a, [c])

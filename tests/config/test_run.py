@@ -80,6 +80,7 @@ def test_schema_and_reference_are_those_of_the_models():
         "examples/bacterium.yaml",
         "examples/cohort.yaml",
         "examples/dictionary.yaml",
+        "examples/dictionary_ecoli.yaml",
         "examples/evo2_7b.yaml",
     ],
 )
@@ -99,6 +100,7 @@ def test_shipped_configurations_are_valid(path):
         ({"comparisons": {"a b": {"sets": ["s"]}}}, "name of letters"),
         ({"comparisons": {"a": {"sets": []}}}, "comparisons.a.sets"),
         ({"stored": False, "controls": []}, "pretrained_sae"),
+        ({"train_with": ["results/a"], "pretrained_sae": "sae"}, "train_with: need a dictionary to train"),
         ({"activations": {"sites": ["embed", "final_norm"]}}, "one site"),
         ({"cohorts": {"a": {"panel": "p.tsv", "genotypes": "x.vcf"}}}, "genotypes and variants"),
     ],

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from photo51.config.run import Config
-from photo51.report.inputs import check_clocks, input_files, model_folder
+from photo51.report.inputs import check_clocks, check_runs, input_files, model_folder
 from photo51.report.manifest import made_from
 from photo51.types import InputError
 
@@ -60,3 +60,18 @@ def test_a_file_from_the_future_is_named_with_how_far_and_what_to_do(written):
     ):
         check_clocks(input_files(written))
     check_clocks([])
+
+
+@pytest.mark.parametrize(("there", "lacking"), [((), "model"), (("model",), "random"), (("model", "random"), None)])
+def test_a_run_that_is_to_learn_from_another_needs_its_activations(there, lacking, tmp_path):
+    for source in there:
+        (tmp_path / "activations" / source / "block.1.out").mkdir(parents=True)
+    config = Config(train_with=(str(tmp_path),), activations={"sites": ["block.1.out"]})
+    if lacking is None:
+        check_runs(config)
+    else:
+        with pytest.raises(InputError, match=rf"need activations .*{lacking}/block.1.out, got none.*read_model"):
+            check_runs(config)
+    # a run without the control asks for none of it
+    if "model" in there:
+        check_runs(config.model_copy(update={"controls": ()}))

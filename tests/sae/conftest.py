@@ -19,16 +19,16 @@ def planted(d_model=16, n_directions=24, seed=0):
     return Planted(d_model, n_directions, l0=3, seed=seed)
 
 
-def make_run(folder, world, *, poison=0.0):
+def make_run(folder, world, *, poison=0.0, splits=SPLITS, start=0):
     """`genome/workspace.parquet` and `activations/model/SITE`; rows 100..200 of either strand are masked and hold `poison`."""
     table = pd.DataFrame(
         {
             "genome": "g",
             "chrom": "c",
-            "start": np.arange(len(SPLITS)) * BLOCK,
-            "end": (np.arange(len(SPLITS)) + 1) * BLOCK,
+            "start": start + np.arange(len(SPLITS)) * BLOCK,
+            "end": start + (np.arange(len(SPLITS)) + 1) * BLOCK,
             "block": np.arange(len(SPLITS)),
-            "split": SPLITS,
+            "split": splits,
             "offset": np.arange(len(SPLITS)) * BLOCK,
         }
     )
@@ -66,3 +66,8 @@ def world():
 @pytest.fixture
 def run(tmp_path, world):
     return make_run(tmp_path / "run", world)
+
+
+@pytest.fixture
+def small_run():
+    return make_run

@@ -6,14 +6,15 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from photo51.activations.splits import split_rows
+from photo51.activations.splits import split_rows, training_rows
 from photo51.activations.store import ActivationStore
 from photo51.cli import app
 from photo51.io import provenance, read_table, write_table
-from photo51.io.contracts.genome import WORKSPACE
+from photo51.io.contracts.genome import SEQUENCES, WORKSPACE
 from photo51.io.contracts.sae import DENSITY, FOUND_AGAIN, QUALITY, STABILITY, SWEEP
 from photo51.sae.dictionary import Dictionary
 from photo51.sae.training.train import read_log
@@ -230,3 +231,58 @@ def test_parameters_that_cannot_be_are_refused_by_name(run, tmp_path):
     with pytest.raises(InputError, match="kk"):
         train(run, "a", kk=3)
     assert not (root(run) / "sae" / "a").exists()
+
+
+def another_run(make, folder, world, sha, *, split="train", start=0):
+    """A run with activations of the same site, of one contig whose sequence has hash `sha`."""
+    store = make(folder, world, splits=(split,) * 6, start=start)
+    with_sequence(folder, sha)
+    return store
+
+
+def with_sequence(folder, sha):
+    """Say what the contig of a run is."""
+    contig = {"genome": "g", "chrom": "c", "length": 50_000, "circular": False, "n_ambiguous": 0, "n_soft_masked": 0}
+    table = pd.DataFrame([contig | {"sha256": sha}])
+    write_table(table, folder / "genome" / "sequences.parquet", SEQUENCES, provenance("test"))
+
+
+def test_a_dictionary_learns_from_another_run_too(run, tmp_path, world, small_run):
+    with_sequence(root(run), "a")
+    more = another_run(small_run, tmp_path / "more", world, "b")
+    alone = train(run, "alone")
+    params = json.dumps(PARAMS)
+    call("train-sae", root(run), "--sae", "both", "--params", params, "--threads", 1, "--with-run", tmp_path / "more")
+    assert Dictionary.load(root(run) / "sae" / "both").hash != Dictionary.load(alone).hash
+    rows = training_rows(ActivationStore(run), root(run) / "genome", [tmp_path / "more"])
+    # 4 blocks of 1,000 less 100 masked rows, 2 strands; the other run has 6 such blocks for training
+    assert (rows.n_rows, rows.repeats) == (2 * 3_900 * 2 + 2 * 5_900, 2)
+    assert more.is_dir()
+
+
+@pytest.mark.parametrize(
+    ("sha", "split", "start", "said"),
+    [
+        ("a", "train", 0, "need bases of .*more that this run does not score, got c of genome g, 1-1,000, in both"),
+        ("a", "train", 5_500, "5,501-6,000, in both"),
+        ("b", "test", 0, "need blocks of split train"),
+    ],
+)
+def test_another_run_with_bases_of_this_one_is_refused(sha, split, start, said, run, tmp_path, world, small_run):
+    with_sequence(root(run), "a")
+    another_run(small_run, tmp_path / "more", world, sha, split=split, start=start)
+    with pytest.raises(InputError, match=said):
+        training_rows(ActivationStore(run), root(run) / "genome", [tmp_path / "more"])
+
+
+def test_other_bases_of_one_sequence_may_be_learnt_from(run, tmp_path, world, small_run):
+    with_sequence(root(run), "a")
+    another_run(small_run, tmp_path / "more", world, "a", start=6_000)
+    rows = training_rows(ActivationStore(run), root(run) / "genome", [tmp_path / "more"])
+    assert rows.n_rows > 0
+
+
+def test_another_run_without_activations_is_refused(run, tmp_path):
+    with_sequence(root(run), "a")
+    with pytest.raises(InputError, match=r"train_with: need activations .*none.*read_model"):
+        training_rows(ActivationStore(run), root(run) / "genome", [tmp_path / "none"])

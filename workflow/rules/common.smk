@@ -144,6 +144,11 @@ def activation_parts(wildcards):
     ]
 
 
+def other_runs(wildcards):
+    """Scored bases of the runs from whose activations dictionaries learn too."""
+    return [f"{run}/genome/workspace.parquet" for run in CONFIG.train_with]
+
+
 def sae_params(wildcards):
     """Parameters of a dictionary; the control `seed1` has the next seed."""
     shift = 1 if wildcards.sae == "seed1" else 0

@@ -3,6 +3,7 @@ if TRAINED:
     rule train_sae:
         input:
             activation_parts,
+            others=other_runs,
             windows="<results>/genome/windows.parquet",
         output:
             weights="<results>/sae/{sae}/sae.safetensors",
@@ -20,11 +21,12 @@ if TRAINED:
             run=run_folder,
             site=SITE,
             params=sae_params,
+            others=" ".join(option("--with-run", run) for run in CONFIG.train_with),
         message:
             "Dictionary: train {wildcards.sae}"
         shell:
             "photo51 train-sae {params.run:q} --sae {wildcards.sae:q} --site {params.site:q} --params {params.params:q} "
-            "--threads {threads} > {log:q} 2>&1"
+            "{params.others} --threads {threads} > {log:q} 2>&1"
 
 else:
 

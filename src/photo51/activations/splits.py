@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from photo51.activations.store import ActivationStore, StoredRows
+from photo51.activations.store import ActivationStore, JoinedRows, StoredRows
+from photo51.genome.axis.genomes import Genomes
 from photo51.genome.axis.workspace import Workspace
 from photo51.io import sha256
 from photo51.types import InputError
@@ -40,3 +42,59 @@ def split_rows(store: ActivationStore, genomes: Path | str, *splits: str, seed: 
     if mask is not None and not mask.any():
         raise InputError(f"{path}: need blocks of split {' or '.join(splits)}, got none")
     return store.rows(mask, seed=seed)
+
+
+def training_rows(
+    store: ActivationStore, genomes: Path | str, others: Sequence[Path | str] = (), *, seed: int = 0
+) -> StoredRows | JoinedRows:
+    """What a dictionary learns from: rows of split `train`, and those of other runs, in about equal parts.
+
+    Parameters
+    ----------
+    store
+        Activations of a site.
+    genomes
+        Folder that `photo51 prepare` wrote.
+    others
+        Folders of other runs that have activations of the same model at the same site. Of these too only split `train`
+        is used; their bases must be none that this run scores, of any split, so that what is held out stays unseen.
+    seed
+        Decides the order of training.
+
+    Raises
+    ------
+    InputError
+        As `split_rows`; for a run without such activations, of another model, or with bases of this one.
+    """
+    own = split_rows(store, genomes, "train", seed=seed)
+    if not others:
+        return own
+    rows = []
+    for run in map(Path, others):
+        folder = run / "activations" / store.folder.parent.name / store.folder.name
+        if not folder.is_dir():
+            raise InputError(
+                f"train_with: need activations {folder}, got none; the configuration of that run makes them (`photo51"
+                " run CONFIG -- read_model`), and `keep_activations: true` in it keeps them"
+            )
+        _require_apart(Genomes(genomes), Genomes(run / "genome"), run)
+        rows.append(split_rows(ActivationStore(folder), run / "genome", "train", seed=seed))
+    return JoinedRows(own, rows)
+
+
+def _require_apart(own: Genomes, other: Genomes, run: Path) -> None:
+    """Refuse runs that score a base of one sequence both, wherever its contig is called what."""
+    mine, theirs = (
+        genomes.workspace().table.merge(genomes.sequences[["genome", "chrom", "sha256"]], on=["genome", "chrom"])
+        for genomes in (own, other)
+    )
+    theirs = theirs[theirs["split"] == "train"]
+    both = mine.merge(theirs, on="sha256", suffixes=("", "_other"))
+    both = both[(both["start"] < both["end_other"]) & (both["start_other"] < both["end"])]
+    if len(both):
+        r = both.iloc[0]
+        start, end = max(r["start"], r["start_other"]), min(r["end"], r["end_other"])
+        raise InputError(
+            f"train_with: need bases of {run} that this run does not score, got {r['chrom']} of genome"
+            f" {r['genome_other']}, {start + 1:,}-{end:,}, in both"
+        )

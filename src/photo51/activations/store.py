@@ -7,10 +7,10 @@ shuffle over the whole store holds one buffer of rows and one integer a row.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -250,13 +250,78 @@ def _shard(path: Path) -> Shard:
     return Shard(row0, row1, file)
 
 
-class StoredRows:
-    """Rows of a store, both strands, in a uniformly random order that a seed decides.
+class ShuffledRows:
+    """Rows of activations in a uniformly random order that a seed decides.
 
     Every epoch is one permutation of all rows, drawn whole: no row comes twice before each came once, and every order
     is equally likely. Rows are fetched a buffer at a time, in the order in which they lie on disk, and put where the
-    permutation wants them; memory is the buffer, four bytes a sample and eight a row, whatever d_model. Any number of
-    readers may share a store.
+    permutation wants them; memory is the buffer, four bytes a sample and eight a row, whatever d_model.
+
+    Attributes
+    ----------
+    origin
+        What the rows are activations of.
+    seed
+        Decides the order.
+    n_rows
+        Rows of an epoch.
+    dtype
+        As stored.
+    buffered
+        Rows fetched at a time.
+    """
+
+    origin: Origin
+    seed: int
+    n_rows: int
+    dtype: np.dtype
+    buffered: int
+
+    def _order(self, epoch: int) -> NDArray:
+        order: NDArray = np.arange(self.n_rows, dtype=np.uint32 if self.n_rows <= 0xFFFFFFFF else np.uint64)
+        np.random.default_rng([self.seed, epoch]).shuffle(order)
+        return order
+
+    def fetch(self, samples: NDArray[np.integer]) -> NDArray:
+        """Rows by their numbers, 0 to `n_rows`, in the order asked for and as stored, (rows, d_model)."""
+        raise NotImplementedError
+
+    def batches(self, size: int, *, start: int = 0) -> Iterator[NDArray[np.float32]]:
+        """Endless batches (size, d_model), epoch after epoch without a gap, from batch number `start` on."""
+        epoch, position = divmod(start * size, self.n_rows)
+        rest = np.empty((0, self.origin.d_model), self.dtype)
+        while True:
+            order = self._order(epoch)
+            while position < self.n_rows:
+                fetched = self.fetch(order[position : position + self.buffered])
+                position += len(fetched)
+                rest = np.concatenate([rest, fetched]) if len(rest) else fetched
+                whole = len(rest) // size * size
+                for a in range(0, whole, size):
+                    yield unpack(rest[a : a + size])
+                rest = rest[whole:]
+            epoch, position = epoch + 1, 0
+
+    def sample(self, n: int, *, seed: int = 0) -> NDArray[np.float32]:
+        """`n` distinct rows drawn at random (all of them if there are fewer), (rows, d_model)."""
+        n = min(n, self.n_rows)
+        rng = np.random.default_rng([self.seed, seed, 1 << 40])
+        return unpack(self.fetch(rng.choice(self.n_rows, n, replace=False, shuffle=True)))
+
+    def reordered(self, seed: int) -> Self:
+        """The same rows in the order of another seed."""
+        other = copy(self)
+        other.seed = seed
+        return other
+
+    def shared_sample(self, n: int, *, seed: int = 0) -> NDArray[np.float32]:
+        """As `sample`, but the same rows in every order: for what dictionaries of several seeds have in common."""
+        n = min(n, self.n_rows)
+        return unpack(self.fetch(np.random.default_rng([seed, 1 << 41]).choice(self.n_rows, n, replace=False)))
+
+
+class StoredRows(ShuffledRows):
+    """Rows of a store, both strands, shuffled. Any number of readers may share a store.
 
     Parameters
     ----------
@@ -293,16 +358,12 @@ class StoredRows:
         self.n_rows = self._n_plus + len(self._rows["-"])
         if not self.n_rows:
             raise InputError(f"{store.folder}: need rows to learn from, got none that are valid and in the mask")
-        self._buffer = max(1, buffer // (2 * store.origin.d_model))
-        self._dtype = store.shards[0].file["+"].dtype
+        self.buffered = max(1, buffer // (2 * store.origin.d_model))
+        self.dtype = store.shards[0].file["+"].dtype
 
-    def _order(self, epoch: int) -> NDArray:
-        order: NDArray = np.arange(self.n_rows, dtype=np.uint32 if self.n_rows <= 0xFFFFFFFF else np.uint64)
-        np.random.default_rng([self.seed, epoch]).shuffle(order)
-        return order
-
-    def _fetch(self, samples: NDArray[np.integer]) -> NDArray:
-        out = np.empty((len(samples), self.origin.d_model), self._dtype)
+    def fetch(self, samples: NDArray[np.integer]) -> NDArray:
+        """Rows by their numbers: those of the forward strand first, each strand's in the order of the axis."""
+        out = np.empty((len(samples), self.origin.d_model), self.dtype)
         ranks = np.argsort(samples, kind="stable")
         n_plus = int(np.searchsorted(samples, self._n_plus, sorter=ranks))
         parts: dict[Strand, NDArray] = {"+": ranks[:n_plus], "-": ranks[n_plus:]}
@@ -311,45 +372,56 @@ class StoredRows:
             self.store.take(strand, self._rows[strand][rank], out, part)
         return out
 
-    def batches(self, size: int, *, start: int = 0) -> Iterator[NDArray[np.float32]]:
-        """Endless batches (size, d_model), epoch after epoch without a gap, from batch number `start` on."""
-        epoch, position = divmod(start * size, self.n_rows)
-        rest = np.empty((0, self.origin.d_model), self._dtype)
-        while True:
-            order = self._order(epoch)
-            while position < self.n_rows:
-                fetched = self._fetch(order[position : position + self._buffer])
-                position += len(fetched)
-                rest = np.concatenate([rest, fetched]) if len(rest) else fetched
-                whole = len(rest) // size * size
-                for a in range(0, whole, size):
-                    yield unpack(rest[a : a + size])
-                rest = rest[whole:]
-            epoch, position = epoch + 1, 0
-
-    def sample(self, n: int, *, seed: int = 0) -> NDArray[np.float32]:
-        """`n` distinct rows drawn at random (all of them if there are fewer), (rows, d_model)."""
-        n = min(n, self.n_rows)
-        rng = np.random.default_rng([self.seed, seed, 1 << 40])
-        return unpack(self._fetch(rng.choice(self.n_rows, n, replace=False, shuffle=True)))
-
-    def reordered(self, seed: int) -> StoredRows:
-        """The same rows in the order of another seed."""
-        other = copy(self)
-        other.seed = seed
-        return other
-
-    def shared_sample(self, n: int, *, seed: int = 0) -> NDArray[np.float32]:
-        """As `sample`, but the same rows in every order: for what dictionaries of several seeds have in common."""
-        n = min(n, self.n_rows)
-        return unpack(self._fetch(np.random.default_rng([seed, 1 << 41]).choice(self.n_rows, n, replace=False)))
-
     def chunks(self, size: int) -> Iterator[tuple[Strand, NDArray[np.int64], NDArray[np.float32]]]:
         """Every row once, in the order of the axis: strand, rows (n,), activations (n, d_model) with n ≤ size."""
         for strand in STRANDS:
             rows = self._rows[strand]
             for a in range(0, len(rows), size):
                 part = rows[a : a + size]
-                out = np.empty((len(part), self.origin.d_model), self._dtype)
+                out = np.empty((len(part), self.origin.d_model), self.dtype)
                 self.store.take(strand, part, out, np.arange(len(part)))
                 yield strand, part, unpack(out)
+
+
+class JoinedRows(ShuffledRows):
+    """Rows of several stores, shuffled together: those of the first as often as it takes for neither to outweigh the
+    other.
+
+    An epoch has every row of the other stores once, and every row of the first `repeats` times, which is the number
+    of the others' rows over the number of its own, rounded, and at least 1. Samples may therefore hold a row of the
+    first twice.
+
+    Parameters
+    ----------
+    own
+        Rows of the store that matters most.
+    others
+        Rows of further stores, of the same origin and precision.
+
+    Raises
+    ------
+    InputError
+        For rows of another origin or precision, naming the store.
+    """
+
+    def __init__(self, own: StoredRows, others: Sequence[StoredRows]):
+        for rows in others:
+            own.origin.require(rows.origin, f"{rows.store.folder}")
+            if rows.dtype != own.dtype:
+                raise InputError(f"{rows.store.folder}: need rows stored as {own.dtype}, got {rows.dtype}")
+        self.origin, self.seed, self.dtype, self.buffered = own.origin, own.seed, own.dtype, own.buffered
+        self.repeats = max(1, round(sum(rows.n_rows for rows in others) / own.n_rows))
+        self._sources = [own, *others]
+        # numbers run through the first store `repeats` times, then through each of the others
+        self._ends = np.cumsum([own.n_rows * self.repeats, *(rows.n_rows for rows in others)])
+        self.n_rows = int(self._ends[-1])
+
+    def fetch(self, samples: NDArray[np.integer]) -> NDArray:
+        """Rows by their numbers: those of the first store, again and again, then those of the others."""
+        out = np.empty((len(samples), self.origin.d_model), self.dtype)
+        of = np.searchsorted(self._ends, samples, side="right")
+        for i, rows in enumerate(self._sources):
+            here = np.flatnonzero(of == i)
+            first = int(self._ends[i - 1]) if i else 0
+            out[here] = rows.fetch((samples[here].astype(np.int64) - first) % rows.n_rows)
+        return out

@@ -52,7 +52,7 @@ def run(
 def follow_workflow(config: Path, profile: str, cores: int | None, arguments: list[str]) -> None:
     """Run the workflow of a configuration in the folder of its project; exits with Snakemake's code where it fails."""
     from photo51.config.paths import project_folder, read_configuration
-    from photo51.report.inputs import check_clocks, input_files
+    from photo51.report.inputs import check_clocks, check_runs, input_files
     from photo51.shipped import shipped
 
     project = project_folder(config)
@@ -70,6 +70,7 @@ def follow_workflow(config: Path, profile: str, cores: int | None, arguments: li
             "--profile slurm: need sbatch, of a login node of the cluster, got none; --profile local runs here"
         )
     results = Path("results") / settings.run
+    check_runs(settings)
     check_clocks([config, *input_files(settings)])
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(shipped("workflow/Snakefile"))]
     command += ["--configfile", str(config)]

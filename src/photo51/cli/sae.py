@@ -30,13 +30,19 @@ def train_sae(
         int | None,
         typer.Option(min=1, help="processes that share each batch; default: one for each GPU, one without"),
     ] = None,
+    train_with: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--with-run", help="folder of another run, from whose split train it learns too; default: as configured"
+        ),
+    ] = None,
 ) -> None:
     """Train a sparse autoencoder on the positions of split train.
 
     A run that was killed resumes from its checkpoint. `--sae random` learns from the model with random weights, `--sae
     seed1` with another seed.
     """
-    from photo51.activations.splits import split_rows
+    from photo51.activations.splits import split_rows, training_rows
     from photo51.activations.store import ActivationStore
     from photo51.sae.quality.measures import training_picture
     from photo51.sae.quality.report import draw_quality
@@ -48,7 +54,8 @@ def train_sae(
         params = params.model_copy(update={"seed": params.seed + 1})
     share_among(processes or (1 if params.backend == "compiled" else gpus()))
     store = ActivationStore(job.path("activations", site=site or job.trained_site), verify=not Ranks().rank)
-    rows = split_rows(store, job.path("genome"), "train", seed=params.seed)
+    others = job.configured("train_with") or () if train_with is None else train_with
+    rows = training_rows(store, job.path("genome"), others, seed=params.seed)
     held_out = None
     if params.consensus > 1:
         held_out = split_rows(store, job.path("genome"), "select").shared_sample(params.sample)

@@ -77,6 +77,7 @@ def located(config: Config, folder: Path) -> Config:
         for name in ("genomes", "recipe", "pretrained_sae", "motif_file", "gene_sets", "phylogeny_genes")
     }
     changes["corpus"] = tuple(str(path(name)) for name in config.corpus)
+    changes["train_with"] = tuple(str(path(name)) for name in config.train_with)
     model, separator, weights = config.activations.model.partition("@")
     if ":" not in model:
         changes["activations"] = config.activations.model_copy(update={"model": f"{path(model)}{separator}{weights}"})

@@ -165,6 +165,13 @@ class Config(Params):
         default=None,
         description="folder of a dictionary to use in place of training one (`photo51 import-sae` makes it)",
     )
+    train_with: tuple[str, ...] = Field(
+        default=(),
+        description=(
+            "folders of other runs (results/NAME) with activations of the same model and site, from whose split train "
+            "the dictionary learns too, in about equal parts with this run's own; they may score none of its bases"
+        ),
+    )
     stored: bool = Field(
         default=True,
         description=(
@@ -271,6 +278,8 @@ class Config(Params):
             raise ValueError(f"activations.sites: need one site a run, got {len(self.activations.sites)}")
         if not self.stored and self.pretrained_sae is None:
             raise ValueError("stored: need pretrained_sae where activations are not stored")
+        if self.train_with and self.pretrained_sae is not None:
+            raise ValueError("train_with: need a dictionary to train, got pretrained_sae")
         if not self.stored and self.controls:
             raise ValueError("controls: need none where activations are not stored")
         return self

@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from photo51 import words
+
 _SHOWN = 40
 
 
@@ -138,10 +140,18 @@ def _data(about: dict[str, Any]) -> str:
         "| genome | contig | scored bases, each strand | of these for training | sequence (SHA-256) |",
         "|---|---|---|---|---|",
     ]
+    more = about.get("trained_with", [])
     lines += [
         f"| {r['genome']} | {r['contig']} | {r['scored']:,} | {r['train']:,} | `{r['sha256'][:16]}…` |"
-        for r in about["trained_on"]
+        for r in [*about["trained_on"], *more]
     ]
+    if more:
+        names = words.listing(list(dict.fromkeys(r["genome"] for r in more)))
+        lines += [
+            "",
+            f"The bases of {names} were read for training alone, in about equal part with the others; names, checks and"
+            " figures are of the others.",
+        ]
     return "\n".join(lines)
 
 
@@ -150,8 +160,9 @@ def _recipe(about: dict[str, Any]) -> str:
     run, seeds = about["run"], len(about["seed_match"]["seeds"])
     folder = f"results/{run['name']}"
     more = seeds - ("seed1" in about["seed_match"]["seeds"])
+    before = "".join(f"photo51 run {path} -- read_model\n" for path in run.get("before", []))
     return (
-        f"By the configuration of run `{run['name']}` (`{run['config']}`):\n\n```\nphoto51 run {run['config']} --"
+        f"By the configuration of run `{run['name']}` (`{run['config']}`):\n\n```\n{before}photo51 run {run['config']} --"
         f" {folder}/config.yaml {folder}/names.parquet\nphoto51 ship-dictionary {folder}"
         f" resources/dictionaries/{about['model'].removeprefix('sh2:')} --seeds {more}\n```\n\nThe same machine gives"
         f" the same bytes. Parameters of the dictionary (photo51 {about['photo51']}):\n\n```yaml\nsae:\n{lines}\n```"

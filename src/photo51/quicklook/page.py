@@ -363,11 +363,12 @@ def _about(read: QuickRead) -> list[Block]:
     about = read.shelf.about
     q, m = about["quality"], about["seed_match"]
     named = "–" if m["seed_match_named"] is None else words.share(m["seed_match_named"])
-    trained = sum(r["train"] for r in about["trained_on"])
+    sources = [*about["trained_on"], *about.get("trained_with", [])]
+    trained = sum(r["train"] for r in sources)
     return [
         Prose(
             f"Model {read.model}; dictionary of site {about['origin']['site']}, trained on {words.bases(trained)} (each"
-            f" strand) of {len(about['trained_on'])} sequences. On held-out blocks it explains"
+            f" strand) of {len({r['sha256'] for r in sources})} sequences. On held-out blocks it explains"
             f" {words.percent(q['variance_explained'], 1)} of the variance with {q['l0']:.0f} active features a base."
             f" Other seeds find {words.share(m['seed_match_live'])} of its live features again and {named} of its named"
             f" ones (cosine and correlation of activations {m['same']} or more)."

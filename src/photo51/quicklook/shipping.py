@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from photo51 import __version__
-from photo51.activations.splits import split_rows
+from photo51.activations.splits import split_rows, training_rows
 from photo51.activations.store import ActivationStore
 from photo51.config.base import parse
 from photo51.config.paths import read_configuration
@@ -102,6 +102,7 @@ def ship(run: Path, out: Path, model: DnaModel, *, seeds: int = 2, places: int =
         "run": {
             "name": config.run,
             "config": _configuration(config),
+            "before": [_configuration(read_configuration(Path(other) / "config.yaml")) for other in config.train_with],
         },
         "n_features": small.n_features,
         "sae": config.sae.model_dump(mode="json"),
@@ -115,7 +116,8 @@ def ship(run: Path, out: Path, model: DnaModel, *, seeds: int = 2, places: int =
         },
         "seed_match": seed_matches(features, names) | {"seeds": sorted(others), "rows": len(x), "same": SAME},
         "names": _named(names, replication),
-        "trained_on": _trained_on(genomes, config),
+        "trained_on": _scored(genomes),
+        "trained_with": [row for other in config.train_with for row in _scored(Genomes(Path(other) / "genome"))],
         "windows": {"size": SIZE, "n": len(typical)},
     }
     lineage = Provenance(
@@ -208,7 +210,7 @@ def _others(run: Path, config: Config, store: ActivationStore, seeds: int) -> di
     for i in range(2, 2 + seeds):
         folder = run / "sae" / f"seed{i}"
         params: SaeParams = config.sae.model_copy(update={"seed": config.sae.seed + i})
-        rows = split_rows(store, run / "genome", "train", seed=params.seed)
+        rows = training_rows(store, run / "genome", config.train_with, seed=params.seed)
         if not (folder / WEIGHTS).is_file():
             fit(rows, params, folder)
         out[f"seed{i}"] = Dictionary.load(folder)
@@ -267,8 +269,8 @@ def _named(names: pd.DataFrame, replication: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _trained_on(genomes: Genomes, config: Config) -> list[dict[str, Any]]:
-    """Each genome with what of it was scored, how much of that was for training, and the hash of its sequence."""
+def _scored(genomes: Genomes) -> list[dict[str, Any]]:
+    """Each contig with what of it was scored, how much of that was for training, and the hash of its sequence."""
     workspace = genomes.workspace()
     table = workspace.table.assign(size=workspace.table["end"] - workspace.table["start"])
     sizes = table.groupby(["genome", "chrom", "split"])["size"].sum()
@@ -284,7 +286,6 @@ def _trained_on(genomes: Genomes, config: Config) -> list[dict[str, Any]]:
                 "train": int(of_contig.get("train", 0)),
             }
         )
-    log.debug("configuration %s", config.run)
     return rows
 
 

@@ -47,6 +47,7 @@ def input_files(config: Config) -> list[Path]:
         files += [*row.files(), *(path for _, path in row.variants)]
     if config.pretrained_sae is not None:
         files += folder_files(Path(config.pretrained_sae))
+    files += [Path(run) / "genome" / "workspace.parquet" for run in config.train_with]
     files += [Path(name) for name in (config.motif_file, config.gene_sets, config.phylogeny_genes) if name]
     learnt = config.learnt
     stated = (*learnt.words, learnt.memory, learnt.unseen, learnt.debug, learnt.vectors)
@@ -55,6 +56,24 @@ def input_files(config: Config) -> list[Path]:
     for cohort in config.cohorts.values():
         files += [Path(name) for name in (cohort.panel, cohort.genotypes) if name]
     return sorted({p for p in files if p.is_file()})
+
+
+def check_runs(config: Config) -> None:
+    """Refuse a run that is to learn from another one that has no activations.
+
+    Raises
+    ------
+    InputError
+        Naming their folder, and what makes them.
+    """
+    sources = ["model", *(["random"] if "random" in config.controls else [])]
+    for run, source in ((run, source) for run in config.train_with for source in sources):
+        folder = Path(run) / "activations" / source / config.activations.sites[0]
+        if not folder.is_dir():
+            raise InputError(
+                f"train_with: need activations {folder}, got none; the configuration of that run makes them (`photo51"
+                " run CONFIG -- read_model`), and `keep_activations: true` in it keeps them"
+            )
 
 
 def check_clocks(files: list[Path]) -> None:

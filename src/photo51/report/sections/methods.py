@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
@@ -152,13 +153,22 @@ def _use_of_splits(settings: Mapping[str, Any]) -> dict[str, str]:
     return out
 
 
+def _also(settings: Mapping[str, Any]) -> str:
+    """Other runs that the dictionary learnt from."""
+    others = [Path(run).name for run in settings.get("train_with", [])]
+    return (
+        f" and, in about equal part, of run{'s' if len(others) > 1 else ''} {words.listing(others)}" if others else ""
+    )
+
+
 def _dictionary(run: Run, settings: Mapping[str, Any], cite: _Cited) -> str:
     sae, quality = settings.get("sae", {}), run.quality()
     rule = str(sae.get("variant", ""))
     rule_text = f"{_RULES[rule]} {cite(rule)}" if rule in _RULES else "sparse"
     active = f", {sae['k']} active a position" if rule in {"topk", "batchtopk", "matryoshka"} else ""
     trained = (
-        f", trained on {sae['tokens']:,} positions of the training split, repeats counted (seed {sae['seed']})"
+        f", trained on {sae['tokens']:,} positions of the training split{_also(settings)}, repeats counted (seed"
+        f" {sae['seed']})"
         if "tokens" in sae
         else ""
     )
