@@ -124,3 +124,25 @@ def test_the_demos_samples_are_whole(resources, monkeypatch):
     rows = read_genomes("config/genomes.tsv")
     assert [r.genome for r in rows] == ["human_mt", "tb", "ecoli"]
     assert [name for r in rows for name, _ in r.variants] == ["mitomap", "tb_resistance", "tb_synonymous"]
+
+
+def test_the_rest_of_ecoli_is_apart_from_the_demos_regions(resources):
+    """4,096 bases off, around the origin too, no word of 31 bases in common on either strand, no piece below 1,000 bases."""
+    with gzip.open(resources / "ecoli_k12" / "NC_000913.3.fa.gz", "rt") as text:
+        sequence = "".join(line.strip() for line in text if not line.startswith(">"))
+    regions, rest = (_intervals(resources / "demo" / name) for name in ("ecoli.bed", "ecoli_rest.bed"))
+    assert all(b - a >= 1_000 for a, b in rest)
+    assert sum(b - a for a, b in rest) == 4_153_375
+    for turn in (-len(sequence), 0, len(sequence)):
+        assert all(b + turn + 4_096 <= c or d + 4_096 <= a + turn for a, b in rest for c, d in regions)
+    held = set()
+    for a, b in regions:
+        piece = sequence[a:b]
+        for strand in (piece, piece.translate(str.maketrans("ACGT", "TGCA"))[::-1]):
+            held.update(strand[i : i + 31] for i in range(len(strand) - 30))
+    assert not any(sequence[i : i + 31] in held for a, b in rest for i in range(a, b - 30))
+
+
+def _intervals(path):
+    rows = [line.split() for line in path.read_text().splitlines() if not line.startswith("#")]
+    return [(int(row[1]), int(row[2])) for row in rows]
