@@ -47,7 +47,7 @@ def split_rows(store: ActivationStore, genomes: Path | str, *splits: str, seed: 
 def training_rows(
     store: ActivationStore, genomes: Path | str, others: Sequence[Path | str] = (), *, seed: int = 0
 ) -> StoredRows | JoinedRows:
-    """What a dictionary learns from: rows of split `train`, and those of other runs, in about equal parts.
+    """What a dictionary learns from: rows of split `train`, and those of other runs, which do not outweigh them.
 
     Parameters
     ----------

@@ -169,7 +169,8 @@ class Config(Params):
         default=(),
         description=(
             "folders of other runs (results/NAME) with activations of the same model and site, from whose split train "
-            "the dictionary learns too, in about equal parts with this run's own; they may score none of its bases"
+            "the dictionary learns too; where they have more bases, this run's own are repeated until they are about "
+            "half; they may score none of its bases"
         ),
     )
     stored: bool = Field(
