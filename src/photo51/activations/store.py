@@ -384,8 +384,8 @@ class StoredRows(ShuffledRows):
 
 
 class JoinedRows(ShuffledRows):
-    """Rows of several stores, shuffled together: those of the first as often as it takes for neither to outweigh the
-    other.
+    """Rows of several stores, shuffled together: those of the first as often as it takes for the others not to
+    outweigh them.
 
     An epoch has every row of the other stores once, and every row of the first `repeats` times, which is the number
     of the others' rows over the number of its own, rounded, and at least 1. Samples may therefore hold a row of the

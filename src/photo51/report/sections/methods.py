@@ -156,9 +156,9 @@ def _use_of_splits(settings: Mapping[str, Any]) -> dict[str, str]:
 def _also(settings: Mapping[str, Any]) -> str:
     """Other runs that the dictionary learnt from."""
     others = [Path(run).name for run in settings.get("train_with", [])]
-    return (
-        f" and, in about equal part, of run{'s' if len(others) > 1 else ''} {words.listing(others)}" if others else ""
-    )
+    if not others:
+        return ""
+    return f" and of run{'s' if len(others) > 1 else ''} {words.listing(others)}, at most about half of all"
 
 
 def _dictionary(run: Run, settings: Mapping[str, Any], cite: _Cited) -> str:
