@@ -68,6 +68,21 @@ def test_heldout_species_are_never_drawn(corpus):
         assert (ids == ord("G")).mean() < 0.6  # the held-out record is all G
 
 
+def test_how_often_a_species_is_read_by_hand(tmp_path):
+    """Species of 100 and 400 bases are drawn as 1 to 2 (square roots 10 and 20): of 3,000 tokens 1,000 and 2,000."""
+    records = pd.DataFrame(
+        [("a", "s", "g", "small", "train"), ("b", "s", "g", "large", "train"), ("c", "t", "g", "other", "train")],
+        columns=["record", "source", "group", "species", "split"],
+    )
+    packed = pack({"a": "A" * 100, "b": "C" * 400, "c": "G" * 500}, records, tmp_path / "corpus")
+    sampler = Sampler(packed, {"s": 3, "t": 1}, 50, seed=0)
+    table = sampler.times_read(4_000).set_index("species")
+    assert table["times"].to_dict() == pytest.approx({"small": 10, "large": 5, "other": 2})
+    # and so they are drawn
+    drawn = np.concatenate([sampler.batch(step, 20)[0].ravel() for step in range(50)])
+    assert np.isin(drawn, [ord("A"), ord("T")]).mean() == pytest.approx(0.25, abs=0.03)
+
+
 def test_short_records_are_joined_by_end_of_document_and_nothing_is_predicted_across_it(corpus):
     packed, _, _ = corpus
     ids, target = Sampler(packed, {"genes": 1}, 100, seed=0).batch(0, 3)

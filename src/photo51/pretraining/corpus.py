@@ -106,6 +106,7 @@ class Sampler:
         self.shares = np.array([mixture[s] for s in self.sources], dtype=float)
         self.shares /= self.shares.sum()
         self.species = {s: self._species(records[records["source"] == s]) for s in self.sources}
+        self.bases = {s: records[records["source"] == s].groupby("species", sort=True)["length"].sum() for s in mixture}
 
     @staticmethod
     def _species(records: pd.DataFrame) -> tuple[NDArray[np.float64], list[tuple[NDArray, NDArray, NDArray]]]:
@@ -115,6 +116,27 @@ class Sampler:
             (t["offset"].to_numpy(), t["length"].to_numpy(), np.cumsum(t["length"]) / t["length"].sum()) for t in tables
         ]
         return np.cumsum(weight / weight.sum()), [(o, n, np.asarray(c)) for o, n, c in rows]
+
+    def times_read(self, tokens: float) -> pd.DataFrame:
+        """How often a training reads each species: what is read dozens of times is learnt by heart.
+
+        Parameters
+        ----------
+        tokens
+            Tokens of the training.
+
+        Returns
+        -------
+        One row a species of a source: `source`, `species`, `bases`, `times` (tokens drawn from it, on either strand,
+        over its bases).
+        """
+        parts = []
+        for source, share in zip(self.sources, self.shares, strict=True):
+            names, bases = self.bases[source].index, self.bases[source].to_numpy(dtype=float)
+            weight = np.sqrt(bases) / np.sqrt(bases).sum()
+            times = tokens * share * weight / bases
+            parts.append(pd.DataFrame({"source": source, "species": names, "bases": bases, "times": times}))
+        return pd.concat(parts, ignore_index=True)
 
     def batch(self, step: int, size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Token ids and targets of a step, (size, length) each; a target of -100 does not count in the loss."""
