@@ -149,6 +149,11 @@ def other_runs(wildcards):
     return [f"{run}/genome/workspace.parquet" for run in CONFIG.train_with]
 
 
+def other_run_options(wildcards):
+    """The same as options of the command; a function, since braces in a folder's name are no wildcards."""
+    return " ".join(option("--with-run", run) for run in CONFIG.train_with)
+
+
 def sae_params(wildcards):
     """Parameters of a dictionary; the control `seed1` has the next seed."""
     shift = 1 if wildcards.sae == "seed1" else 0

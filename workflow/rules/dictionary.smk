@@ -21,7 +21,7 @@ if TRAINED:
             run=run_folder,
             site=SITE,
             params=sae_params,
-            others=" ".join(option("--with-run", run) for run in CONFIG.train_with),
+            others=other_run_options,
         message:
             "Dictionary: train {wildcards.sae}"
         shell:
