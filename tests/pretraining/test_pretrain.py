@@ -125,7 +125,16 @@ def test_what_is_learnt_by_heart_is_warned_of(corpus, tmp_path, caplog):
     many = Trainer(corpus, params(steps=300), tmp_path / "many")
     many._say_repeats()
     (said,) = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
-    assert "of g, s1 (2,100 bases) is read most often, 27.4 times: above 20 it is learnt by heart" in said
+    assert "of g, s1 (2,100 bases) is read most often, 27.4 times: above 20 it may be learnt by heart" in said
+
+
+def test_what_earlier_runs_read_counts_too(corpus, tmp_path, caplog, monkeypatch):
+    """1.1 times by this run and 42,000 / 2,100 = 20 times by the one before."""
+    before = [{"bases_read": 42_000, "parameters": {"mixture": {"g": 1.0}}}, {"bases_read": 9, "parameters": {}}]
+    monkeypatch.setattr("photo51.pretraining.card.runs_before", lambda _: before)
+    Trainer(corpus, params(steps=12), tmp_path / "run")._say_repeats()
+    (said,) = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert "s1 (2,100 bases) is read most often, 21.1 times" in said
 
 
 def test_another_run_in_the_same_folder_is_refused(corpus, tmp_path):

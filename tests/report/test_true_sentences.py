@@ -259,7 +259,7 @@ def test_a_dictionary_that_was_trained_before_is_not_said_to_be_trained_by_this_
     own = methods._dictionary(run, {"sae": sae}, methods._Cited())
     assert "trained on 3,000,000 positions of the training split, repeats counted (seed 51)" in own
     also = methods._dictionary(run, {"sae": sae, "train_with": ["results/a", "results/b"]}, methods._Cited())
-    assert "of the training split and of runs a and b, at most about half of all, repeats counted (seed 51)" in also
+    assert "of the training split and, for at most 60 %, of runs a and b, repeats counted (seed 51)" in also
     shipped = methods._dictionary(run, {"sae": sae, "pretrained_sae": "a/folder"}, methods._Cited())
     assert "trained before this run" in shipped
     assert "3,000,000" not in shipped

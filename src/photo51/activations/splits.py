@@ -78,7 +78,7 @@ def training_rows(
                 " run CONFIG -- read_model`), and `keep_activations: true` in it keeps them"
             )
         _require_apart(Genomes(genomes), Genomes(run / "genome"), run)
-        rows.append(split_rows(ActivationStore(folder), run / "genome", "train", seed=seed))
+        rows.append(split_rows(ActivationStore(folder, verify=True), run / "genome", "train", seed=seed))
     return JoinedRows(own, rows)
 
 

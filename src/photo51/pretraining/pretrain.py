@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -116,6 +117,7 @@ class Trainer:
             if isinstance(module, HyenaFilter) and hasattr(module, "log_poles"):
                 parametrize.register_parametrization(module, "log_poles", NegativeExp())
         self.model.to(self.device).train()  # type: ignore[arg-type]
+        self.corpus = corpus
         self.sampler = Sampler(corpus, params.mixture, params.length, params.seed)
         self.short = Sampler(corpus, params.mixture, max(16, params.length // 4), params.seed)
         self.heldout = heldout_windows(corpus, params.length, 12, params.seed)
@@ -202,10 +204,18 @@ class Trainer:
         self.write_model(self.folder / "model")
 
     def _say_repeats(self) -> None:
-        """Say how often the species that is read most is read, source by source, and warn where it is learnt by
-        heart.
+        """Say how often the species that is read most is read, by this run and those before it, source by source, and
+        warn where that is often.
         """
-        table = self.sampler.times_read(self.p.steps * self.p.batch * self.p.length)
+        from photo51.pretraining.card import runs_before
+
+        parts = [self.sampler.times_read(self.p.steps * self.p.batch * self.p.length)]
+        # what the model it begins with had read before counts too, as far as that model's card lists it
+        for run in runs_before(self.p) or []:
+            mixture = run.get("parameters", {}).get("mixture", {})
+            if mixture and set(mixture) <= set(self.corpus.records["source"]):
+                parts.append(Sampler(self.corpus, mixture, self.p.length, 0).times_read(run["bases_read"]))
+        table = pd.concat(parts).groupby(["source", "species"], as_index=False).agg({"bases": "first", "times": "sum"})
         for r in table.loc[table.groupby("source")["times"].idxmax()].itertuples():
             log.log(
                 logging.WARNING if r.times > MANY_TIMES else logging.INFO,
@@ -214,7 +224,7 @@ class Trainer:
                 r.species,
                 f"{r.bases:,.0f}",
                 r.times,
-                f": above {MANY_TIMES} it is learnt by heart; give the source less" if r.times > MANY_TIMES else "",
+                f": above {MANY_TIMES} it may be learnt by heart; give the source less" if r.times > MANY_TIMES else "",
             )
 
     def _draw(self) -> tuple[Tensor, Tensor]:

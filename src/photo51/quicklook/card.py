@@ -149,7 +149,7 @@ def _data(about: dict[str, Any]) -> str:
         names = words.listing(list(dict.fromkeys(r["genome"] for r in more)))
         lines += [
             "",
-            f"The bases of {names} were read for training alone, for at most about half of it; names, checks and"
+            f"The bases of {names} were read for training alone and are at most 60 % of it; names, checks and"
             " figures are of the others.",
         ]
     return "\n".join(lines)

@@ -158,7 +158,7 @@ def _also(settings: Mapping[str, Any]) -> str:
     others = [Path(run).name for run in settings.get("train_with", [])]
     if not others:
         return ""
-    return f" and of run{'s' if len(others) > 1 else ''} {words.listing(others)}, at most about half of all"
+    return f" and, for at most 60 %, of run{'s' if len(others) > 1 else ''} {words.listing(others)}"
 
 
 def _dictionary(run: Run, settings: Mapping[str, Any], cite: _Cited) -> str:
