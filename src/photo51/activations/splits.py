@@ -71,15 +71,27 @@ def training_rows(
         return own
     rows = []
     for run in map(Path, others):
-        folder = run / "activations" / store.folder.parent.name / store.folder.name
-        if not folder.is_dir():
-            raise InputError(
-                f"train_with: need activations {folder}, got none; the configuration of that run makes them (`photo51"
-                " run CONFIG -- read_model`), and `keep_activations: true` in it keeps them"
-            )
+        folder = other_activations(run, store.folder.parent.name, store.folder.name)
         _require_apart(Genomes(genomes), Genomes(run / "genome"), run)
         rows.append(split_rows(ActivationStore(folder, verify=True), run / "genome", "train", seed=seed))
     return JoinedRows(own, rows)
+
+
+def other_activations(run: Path, source: str, site: str) -> Path:
+    """Folder of the activations of a run that another one is to learn from.
+
+    Raises
+    ------
+    InputError
+        Where there are none, saying what makes them.
+    """
+    folder = run / "activations" / source / site
+    if not folder.is_dir():
+        raise InputError(
+            f"train_with: need activations {folder}, got none; the configuration of that run makes them (`photo51"
+            " run CONFIG -- read_model`), and `keep_activations: true` in it keeps them"
+        )
+    return folder
 
 
 def _require_apart(own: Genomes, other: Genomes, run: Path) -> None:

@@ -8,6 +8,7 @@ import os
 import time
 from pathlib import Path
 
+from photo51.activations.splits import other_activations
 from photo51.config.run import Config
 from photo51.genome.preparation.samples import read_genomes
 from photo51.shipped import shipped
@@ -68,12 +69,7 @@ def check_runs(config: Config) -> None:
     """
     sources = ["model", *(["random"] if "random" in config.controls else [])]
     for run, source in ((run, source) for run in config.train_with for source in sources):
-        folder = Path(run) / "activations" / source / config.activations.sites[0]
-        if not folder.is_dir():
-            raise InputError(
-                f"train_with: need activations {folder}, got none; the configuration of that run makes them (`photo51"
-                " run CONFIG -- read_model`), and `keep_activations: true` in it keeps them"
-            )
+        other_activations(Path(run), source, config.activations.sites[0])
 
 
 def check_clocks(files: list[Path]) -> None:
