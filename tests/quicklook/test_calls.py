@@ -85,6 +85,33 @@ def test_unnamed_features_count_where_nothing_explains_them() -> None:
     assert unexplained(piece, strands, known, np.array([1]), features).empty  # type: ignore[arg-type]
 
 
+def test_what_is_explained_parts_an_interval_and_counts_in_none() -> None:
+    """Feature 0 at bases 4 to 11; a call covers 7 and 8, with the larger feature 2 on them."""
+    strong = [(p, 0, 9.0) for p in range(4, 12)] + [(7, 2, 1.0), (8, 2, 1.0)]
+    strands = strands_of(50, {"+": strong})
+    explained = {s: np.zeros(50, dtype=bool) for s in "+-"}
+    explained["+"][7:9] = True
+    found = unexplained(piece_of("A" * 50), strands, explained, np.array([1]), features_of([9, 4, 0.5]))  # type: ignore[arg-type]
+    rows = found.sort_values("start")[["start", "end", "feature", "n_features", "score"]].to_numpy().tolist()
+    assert rows == [[4, 7, 0, 1, 3.0], [9, 12, 0, 1, 3.0]]
+    # one base is no interval, also where it is what a call leaves of one
+    explained["+"][5:11] = True
+    assert unexplained(piece_of("A" * 50), strands, explained, np.array([1]), features_of([9, 4, 0.5])).empty  # type: ignore[arg-type]
+
+
+def test_every_unexplained_interval_is_in_the_table() -> None:
+    strong = [(p + d, 0, 9.0) for p in range(0, 400, 20) for d in (0, 1)]
+    nothing = {s: np.zeros(400, dtype=bool) for s in "+-"}
+    found = unexplained(
+        piece_of("A" * 400),
+        strands_of(400, {"-": strong}),  # type: ignore[arg-type]
+        nothing,  # type: ignore[arg-type]
+        np.array([1]),
+        features_of([9, 4, 1]),
+    )
+    assert found["start"].tolist() == list(range(0, 400, 20))
+
+
 @pytest.mark.parametrize("code", [2, 11])
 def test_open_frames_translate_without_a_stop(code: int) -> None:
     rng = np.random.default_rng(code)
@@ -155,6 +182,21 @@ def test_windows_beside_training_windows() -> None:
     assert "variance" not in last["unlike"]
 
 
+def test_windows_of_few_known_bases_are_not_compared() -> None:
+    """Bits of 1 to 2 and variance explained of 0.75 beside training windows of 1 and 0.9: unlike, where comparable."""
+    typical = pd.DataFrame({"bits": np.full(100, 1.0), "variance_explained": np.full(100, 0.9)})
+    for n, known, few in ((255, 255, True), (256, 256, False), (600, 600, False), (512, 255, True), (512, 256, False)):
+        strands = strands_of(n, {})
+        for s in strands.values():
+            for column in (s.bits, s.error, s.spread):
+                column[known:] = np.nan
+        found = compared(piece_of("A" * n), strands, typical)  # type: ignore[arg-type]
+        assert found["n_known"].tolist() == [known, known]
+        assert found["bits_rank"].isna().tolist() == [few, few]
+        assert found["variance_rank"].isna().tolist() == [few, few]
+        assert (found["unlike"] == "").tolist() == [few, few]
+
+
 def test_overlapping_calls_of_a_lane_are_one_mark() -> None:
     rows = [(0, 5, "+", 0.2), (3, 9, "+", 0.9), (9, 12, "+", 0.1), (20, 22, "+", 0.3), (4, 6, "-", 0.4)]
     calls = pd.DataFrame(rows, columns=["start", "end", "strand", "share"])
@@ -209,6 +251,23 @@ def test_a_gene_over_the_origin_is_whole_on_a_circle_and_broken_on_a_line() -> N
     assert sense[["start", "end", "codons"]].to_numpy().tolist() == [[0, len(gene) - 100, 72], [n - 100, n, 72]]
     line = open_frames(piece_of(text), strands_of(n, {}), shortest=70)  # type: ignore[arg-type]
     assert not line.loc[line["strand"] == "+", "complete"].any()
+
+
+def test_a_gene_behind_a_leader_or_a_gap_is_listed_from_its_start_codon_too() -> None:
+    gene = "ATG" + "GCA" * 70 + "TAA"
+    for leader in ("GCA" * 10, "N" * 30):
+        text = leader + gene
+        sense = open_frames(piece_of(text), strands_of(len(text), {}), shortest=60)  # type: ignore[arg-type]
+        sense = sense[(sense["strand"] == "+") & (sense["end"] == len(text))]
+        rows = sense[["start", "codons", "complete"]].to_numpy().tolist()
+        assert [30, 72, True] in rows
+        # the open frame may begin before the sequence; a gap holds no codon that is known
+        assert ([0, 82, False] in rows) == (leader[0] == "G")
+    # the second start codon of a frame is none, and a frame that has its own start is listed once
+    twice = "TAA" + "ATG" + "GCA" * 10 + gene
+    found = open_frames(piece_of(twice), strands_of(len(twice), {}), shortest=60)  # type: ignore[arg-type]
+    sense = found[(found["strand"] == "+") & (found["end"] == len(twice))]
+    assert sense[["start", "complete"]].to_numpy().tolist() == [[3, True]]
 
 
 def test_a_gene_as_people_paste_it_is_complete_and_ambiguous_stops_are_stops() -> None:

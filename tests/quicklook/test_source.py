@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from photo51.genome.alphabet import decode
-from photo51.quicklook.read import WRITTEN, check_folder
+from photo51.quicklook.read import WRITTEN, check_folder, digest_of, folder_of
 from photo51.quicklook.source import LONGEST, open_source
 from photo51.types import InputError
 
@@ -166,6 +166,69 @@ def test_a_region_over_the_origin_of_a_circle_is_read_in_two_pieces_with_what_li
     assert [(p.start, p.end) for p in pieces] == [(30, len(DNA)), (0, 25)]
     assert [(decode(p.before), decode(p.after)) for p in pieces] == [(DNA[25:30], DNA[:5]), (DNA[-5:], DNA[25:30])]
     assert "linear contig" in refused(path, region="31-25")
+
+
+def test_names_with_semicolons_have_regions_too(tmp_path: Path) -> None:
+    path = fasta(tmp_path, f">seq1;size=100;\n{DNA}\n>b\n{DNA}\n")
+    for region in ("seq1;size=100;:3-40", "seq1;size=100;"):
+        (piece,) = open_source(path, region=region).pieces
+        assert (piece.chrom, piece.start) == ("seq1;size=100;", 2 if ":" in region else 0)
+    one = fasta(tmp_path, f">seq1;size=100;\n{DNA}\n", "one.fa")
+    assert [(p.start, p.end) for p in open_source(one, region="1-40;41-45").pieces] == [(0, 40), (40, 45)]
+    assert "within seq1;size=100;:1-45" in refused(one, region="40-46")
+    assert "need a contig of the genome (seq1;size=100;, b)" in refused(path, region="c:1-4")
+    assert "at least one region" in refused(one, region=" ; ")
+
+
+def test_what_is_left_out_of_an_annotation_is_said_and_what_fits_another_sequence_is_refused(tmp_path: Path) -> None:
+    phage = Path(__file__).parents[2] / "resources/phage/NC_001422.1_phiX174.gbk.gz"
+    (whole,) = open_source(str(phage)).pieces
+    text = decode(whole.ids)
+    path = fasta(tmp_path, f">NC_001422.1\n{text}\n", "phi.fa")
+    cds = [(390, 848), (848, 964), (1001, 2284), (2395, 2922), (2931, 3917)]
+
+    def gff(shift: int, name: str) -> Path:
+        rows = [f"NC_001422.1\tx\tCDS\t{a + shift}\t{b + shift}\t.\t+\t0\tID=c{a};Parent=g{a}" for a, b in cds]
+        genes = [f"NC_001422.1\tx\tgene\t{a + shift}\t{b + shift}\t.\t+\t.\tID=g{a}" for a, b in cds]
+        out = tmp_path / name
+        out.write_text("\n".join(["##gff-version 3", *genes, *rows]) + "\n")
+        return out
+
+    assert open_source(path, annotation=[gff(0, "right.gff3")]).doubts == ()
+    assert "annotation and sequence do not belong together" in refused(path, annotation=[gff(52, "wrong.gff3")])
+    (tmp_path / "odd.gbk").write_text(
+        "LOCUS       odd 45 bp DNA linear\nFEATURES             Location/Qualifiers\n     gene            40..4\n"
+        '                     /gene="abc"\n     gene            4..40\n                     /gene="def"\n'
+        f"ORIGIN\n        1 {DNA.lower()}\n//\n"
+    )
+    doubts = open_source(str(tmp_path / "odd.gbk")).doubts
+    assert len(doubts) == 1
+    assert "left out, 1 records: " in doubts[0]
+
+
+def test_a_link_is_told_by_its_own_name_and_a_folder_is_no_sequence(tmp_path: Path) -> None:
+    blob = tmp_path / "blob"
+    blob.write_text("##gff-version 3\nchr\tx\tgene\t4\t20\t.\t-\t.\tID=g;Name=abc\n")
+    (tmp_path / "g.gff3").symlink_to(blob)
+    source = open_source(fasta(tmp_path, f">chr\n{DNA}\n"), annotation=[tmp_path / "g.gff3"])
+    assert (source.annotations["kind"] == "gene").any()
+    assert "got a folder" in refused(str(tmp_path))
+
+
+def test_a_folder_without_a_name_of_the_user_keeps_an_earlier_look_at_something_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = fasta(tmp_path, f">chr\n{DNA}\n")
+    one, two = (open_source(path, region=r).pieces for r in ("1-40", "3-42"))
+    assert open_source(path, region="1-40").title == "s.fa, 1-40"
+    assert folder_of("s", one) == Path("s.read")
+    Path("s.read").mkdir()
+    Path("s.read/read.html").write_text(f'<meta name="bases" content="{digest_of(one)}">')
+    assert folder_of("s", one) == Path("s.read")
+    assert folder_of("s", two) == Path(f"s_{digest_of(two)[:6]}.read")
+    with pytest.raises(InputError, match="the one you are in"):
+        check_folder(Path())
 
 
 def test_a_folder_that_holds_more_than_an_earlier_look_is_not_replaced(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def read_command(
     """
     set_threads(threads)
     from photo51 import words
-    from photo51.quicklook.read import check_folder, read_source
+    from photo51.quicklook.read import check_folder, folder_of, read_source
     from photo51.quicklook.shelf import shelf_of
     from photo51.quicklook.source import open_source
 
@@ -53,7 +53,7 @@ def read_command(
     source = open_source(
         sequence, annotation=annotation or (), region=region, genetic_code=genetic_code, topology=topology
     )
-    folder = out or Path(f"{_stem(source.title)}.read")
+    folder = out or folder_of(_stem(source.title), source.pieces)
     check_folder(folder)
     import torch
 
@@ -72,8 +72,9 @@ def read_command(
 
 def _stem(title: str) -> str:
     """A name for a folder, from that of what is read."""
-    name = re.sub(r"\.(gz|bgz)$", "", title)
-    name = re.sub(r"\.(fa|fasta|fna|fas|gb|gbk|gbff|genbank)$", "", name)
+    name, comma, region = title.partition(", ")
+    name = re.sub(r"\.(gz|bgz)$", "", name)
+    name = re.sub(r"\.(fa|fasta|fna|fas|gb|gbk|gbff|genbank)$", "", name) + comma + region
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", name).strip("._") or "sequence"
 
 

@@ -16,7 +16,7 @@ from photo51.types import STRANDS, Strand
 
 GAP = 6  # runs at most this far apart are one interval (bases)
 HALF = 0.5  # share of its largest activation from which an unnamed feature counts as strongly active
-TOP = 12
+FEWEST = 2  # bases of such an interval
 
 
 def named_calls(
@@ -68,12 +68,16 @@ def named_calls(
     return READ_CALLS.check(table)
 
 
-def joined_runs(mask: NDArray[np.bool_], gap: int) -> NDArray[np.int64]:
-    """Runs of True, those at most `gap` apart joined, (n, 2) half-open."""
+def joined_runs(mask: NDArray[np.bool_], gap: int, barred: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
+    """Runs of True, those at most `gap` apart joined unless a `barred` base lies between them, (n, 2) half-open."""
     segments = runs(mask)
     if len(segments) < 2:
         return segments
-    first = np.concatenate([[True], segments[1:, 0] - segments[:-1, 1] > gap])
+    apart = segments[1:, 0] - segments[:-1, 1] > gap
+    if barred is not None:
+        before = np.concatenate([[0], np.cumsum(barred)])
+        apart |= before[segments[1:, 0]] > before[segments[:-1, 1]]
+    first = np.concatenate([[True], apart])
     starts = np.flatnonzero(first)
     ends = np.append(starts[1:], len(segments)) - 1
     return np.stack([segments[starts, 0], segments[ends, 1]], axis=1)
@@ -85,13 +89,13 @@ def unexplained(
     explained: Mapping[Strand, NDArray[np.bool_]],
     named: NDArray[np.int64],
     features: pd.DataFrame,
-    top: int = TOP,
 ) -> pd.DataFrame:
     """Intervals in which unnamed features are strongly active and nothing says why, strongest first (contract
     `UNEXPLAINED`).
 
     At each base the largest activation among unnamed features counts, as a share of the feature's largest in training;
-    runs at half or more, at most 6 bases apart, are intervals, and their score is the sum of shares.
+    runs at half or more, at most 6 bases apart and with no explained base between them, are intervals where they have
+    two bases or more, and their score is the sum of shares.
 
     Parameters
     ----------
@@ -101,8 +105,6 @@ def unexplained(
         Features that carry a name.
     features
         Contract `SEED_MATCH`.
-    top
-        Intervals kept.
     """
     maximum = features.sort_values("feature")["maximum"].to_numpy(dtype=np.float64)
     match = features.sort_values("feature")["match"].to_numpy(dtype=np.float64)
@@ -114,8 +116,8 @@ def unexplained(
         s = strands[strand]
         share = s.codes.multiply(scale[None, :]).tocsr()
         best = np.asarray(share.max(axis=1).todense()).ravel()
-        for a, b in joined_runs((best >= HALF) & ~explained[strand], GAP):
-            if b - a < 2:
+        for a, b in joined_runs((best >= HALF) & ~explained[strand], GAP, explained[strand]):
+            if b - a < FEWEST:
                 continue
             peak = np.asarray(share[a:b].max(axis=0).todense()).ravel()
             f = int(peak.argmax())
@@ -139,7 +141,7 @@ def unexplained(
     if not rows:
         return UNEXPLAINED.empty()
     table = pd.DataFrame(rows, columns=list(UNEXPLAINED.columns))
-    table = table.sort_values(["score", "start", "strand"], ascending=[False, True, True]).head(top)
+    table = table.sort_values(["score", "start", "strand"], ascending=[False, True, True])
     return UNEXPLAINED.check(table.reset_index(drop=True))
 
 

@@ -24,7 +24,8 @@ def open_frames(piece: Piece, strands: dict[Strand, Strands], shortest: int = SH
     """Reading frames from their first start codon to a stop, at least `shortest` codons (contract `READ_ORFS`).
 
     A frame that runs over an end of what is read, or meets a codon of which no base is known (a gap), counts from there
-    or to there, and is called incomplete unless its first codon there is a start. Of a whole circle the ends are none:
+    or to there, and is called incomplete unless its first codon there is a start; one that has no stop before its first
+    start codon is listed from that codon too, as it may begin at either. Of a whole circle the ends are none:
     a frame over its origin is two rows, one on either side, with the codons of the whole. Every stop ends one frame;
     frames of both strands and all phases are listed, overlapping ones too. A codon with other letters is a stop, or a
     start, where each codon that it may be is one.
@@ -85,6 +86,7 @@ def _frames(ids: NDArray[np.uint8], code: int) -> list[tuple[int, int, bool]]:
     for phase in range(3):
         begin: int | None = phase  # a frame may have begun before what is read
         starts = False  # whether it begins with a start codon
+        inner: int | None = None  # first start codon of a frame that began without one
         last = phase + (len(text) - phase) // 3 * 3
         for codon_start in range(phase, last, 3):
             kind = _kind(text[codon_start : codon_start + 3], code)
@@ -92,13 +94,17 @@ def _frames(ids: NDArray[np.uint8], code: int) -> list[tuple[int, int, bool]]:
                 # a gap is an end of what is known: no stop was seen in it, nor any frame
                 if begin is not None and codon_start > begin:
                     out.append((begin, codon_start, False))
-                begin, starts = codon_start + 3, False
+                begin, starts, inner = codon_start + 3, False, None
             elif kind == "stop":
                 if begin is not None:
                     out.append((begin, codon_start + 3, starts))
-                begin, starts = None, False
+                if inner is not None:
+                    out.append((inner, codon_start + 3, True))
+                begin, starts, inner = None, False, None
             elif kind == "start" and begin in {None, codon_start}:
                 begin, starts = codon_start, True
+            elif kind == "start" and not starts and inner is None:
+                inner = codon_start
         if begin is not None and last > begin:
             out.append((begin, last, False))
     return out

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from photo51 import __version__, theme, words
 from photo51.quicklook.card import shared_beginning
 from photo51.quicklook.picture import picture, reading_of
-from photo51.quicklook.windows import unlike_by_chance
+from photo51.quicklook.windows import FEWEST, unlike_by_chance
 from photo51.report.elements.blocks import (
     Block,
     Figure,
@@ -21,6 +21,7 @@ from photo51.report.elements.blocks import (
     Raw,
     Table,
     environment,
+    first_of,
     literal,
     used_terms,
 )
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from photo51.quicklook.read import QuickRead
 
 MANY = 0.1  # share of windows unlike the training from which the page warns at its top
+TOP = 12  # unexplained intervals on the page; the files have all
 DRAWN = 8  # pieces drawn; the tables have all
 ZOOMED = 20_000  # longest piece that is drawn a second time, at a scale where single bases can be told
 
@@ -40,6 +42,7 @@ def page(read: QuickRead) -> str:
     body: dict[str, Any] = {
         "title": read.title,
         "version": __version__,
+        "digest": read.digest,
         "standfirst": _standfirst(read),
         "tiles": _tiles(read),
         "warnings": _warnings(read),
@@ -52,11 +55,15 @@ def page(read: QuickRead) -> str:
 
 def _standfirst(read: QuickRead) -> str:
     n, about = sum(len(p.ids) for p in read.pieces), read.shelf.about
-    genomes = [w.replace("_", " ") for w in dict.fromkeys(r["genome"] for r in about["trained_on"])]
+    genomes, more = (
+        [w.replace("_", " ") for w in dict.fromkeys(r["genome"] for r in about.get(key, []))]
+        for key in ("trained_on", "trained_with")
+    )
+    also = f", with sequence of {words.listing(more, 9)} that no name was tested on" if more else ""
     return (
         f"{words.bases(n)} read on both strands by {read.model}, whose activations a dictionary of"
         f" {about['n_features']:,} [[feature|features]] takes apart. The dictionary was trained on"
-        f" {words.listing(genomes, 9)}; nothing was trained for this page."
+        f" {words.listing(genomes, 9)}{also}; nothing was trained for this page."
     )
 
 
@@ -75,9 +82,11 @@ def _tiles(read: QuickRead) -> list[tuple[str, str]]:
             f"named {'feature' if n == 1 else 'features'} active, in {words.count(len(read.calls), 'interval')}",
         ),
         (
-            words.percent(read.unlike, 0),
+            words.percent(read.unlike, 0) if np.isfinite(read.unlike) else "not compared",
             "of windows unlike the training sequence (of the training windows themselves:"
-            f" {words.percent(unlike_by_chance(typical), 0)})",
+            f" {words.percent(unlike_by_chance(typical), 0)})"
+            if np.isfinite(read.unlike)
+            else f"with the training sequence: no window has {FEWEST} known bases",
         ),
     ]
 
@@ -94,16 +103,18 @@ def _warnings(read: QuickRead) -> list[Block]:
                 "warn",
             )
         )
-    cold = float(np.mean(np.concatenate([s[x].cold for s in read.strands for x in STRANDS])))
+    cold = float(np.mean(np.concatenate([s[x].cold[np.isfinite(s[x].error)] for s in read.strands for x in STRANDS])))
     if cold > 0.25:
         out.append(
             Note(
-                f"{words.percent(cold, 0)} of the bases were read with fewer than 128 known bases before them; the"
-                " model is surer with more context.",
+                f"{words.percent(cold, 0)} of the known bases were read with fewer than 128 known bases before them;"
+                " the model is surer with more context.",
                 "Little context",
                 "warn",
             )
         )
+    if read.doubts:
+        out.append(Note("; ".join(literal(d) for d in read.doubts) + ".", "Of the annotation", "warn"))
     return out
 
 
@@ -142,7 +153,8 @@ def _of(table: pd.DataFrame, read: QuickRead, i: int) -> pd.DataFrame:
 def _tracks(read: QuickRead) -> list[Block]:
     out: list[Block] = [Raw(_legend())]
     for i, p in enumerate(read.pieces[:DRAWN]):
-        tables = {name: _of(getattr(read, name), read, i) for name in ("calls", "orfs", "unexplained", "annotations")}
+        tables = {name: _of(getattr(read, name), read, i) for name in ("calls", "orfs", "annotations")}
+        tables["unexplained"] = _of(read.unexplained.head(TOP), read, i)
         windows, strands = _of(read.windows, read, i), read.strands[i]
         place = words.place(p.chrom, p.start, p.end)
         drawn = picture(p, strands, windows, tables, read.shelf.typical)
@@ -175,7 +187,7 @@ def _legend() -> Markup:
     items = [
         *((theme.COLOURS[s], f"strand {s}{' (dashed)' if s == '-' else ''}") for s in STRANDS),
         (theme.FAINT, "nine in ten training windows"),
-        (theme.PURPLE, "strong features without a name"),
+        (theme.PURPLE, f"strong features without a name, the {TOP} strongest intervals"),
     ]
     marks = Markup("").join(
         Markup('<li><span style="background:{}"></span>{}</li>').format(c, text) for c, text in items
@@ -229,7 +241,10 @@ def _features(read: QuickRead) -> list[Block]:
 def _odd(read: QuickRead) -> list[Block]:
     if read.unexplained.empty:
         return [
-            Prose("No feature without a name reaches half of its largest activation where no name or annotation lies.")
+            Prose(
+                "No feature without a name reaches half of its largest activation at two neighbouring bases where no"
+                " name or annotation lies."
+            )
         ]
     rows = [
         [
@@ -242,7 +257,7 @@ def _odd(read: QuickRead) -> list[Block]:
             r["bits"],
             r["match"],
         ]
-        for r in read.unexplained.to_dict("records")
+        for r in read.unexplained.head(TOP).to_dict("records")
     ]
     heads = [
         Head("Interval"),
@@ -255,11 +270,13 @@ def _odd(read: QuickRead) -> list[Block]:
         Head("Found by other seeds", numeric=True),
     ]
     note = (
-        "Intervals where features without a name reach at least half of their largest activation in training, and"
-        " neither a named feature nor an annotation lies on that strand; the score sums the largest share over the"
-        " bases."
+        "Intervals of two bases or more where features without a name reach at least half of their largest activation"
+        " in training, and neither a named feature nor an annotation lies on that strand; runs at most 6 bases apart"
+        " are one interval. The score sums the largest share over the bases; `unexplained.tsv` and `unexplained.bed`"
+        " have all intervals."
     )
-    return [Table("Strong features without a name", heads, rows, note=note)]
+    title = first_of("Strong features without a name, by score", len(rows), len(read.unexplained))
+    return [Table(title, heads, rows, note=note)]
 
 
 def _windows(read: QuickRead) -> list[Block]:
@@ -274,12 +291,13 @@ def _windows(read: QuickRead) -> list[Block]:
                 *_three(typical_of["variance_explained"]),
             ]
         )
+    compared = read.windows[read.windows["n_known"] >= FEWEST]
     rows.append(
         [
             "this sequence",
-            len(read.windows),
-            *_three(read.windows["bits"]),
-            *_three(read.windows["variance_explained"]),
+            len(compared),
+            *_three(compared["bits"]),
+            *_three(compared["variance_explained"]),
         ]
     )
     heads = [
@@ -301,6 +319,13 @@ def _windows(read: QuickRead) -> list[Block]:
             shown=20,
         )
     ]
+    if few := int((read.windows["n_known"] < FEWEST).sum()):
+        out.append(
+            Prose(
+                f"{words.count(few, 'window')} of this sequence {'has' if few == 1 else 'have'} fewer than {FEWEST}"
+                " known bases and cannot be compared: means of so few bases spread wider than those of windows above."
+            )
+        )
     odd = read.windows[read.windows["unlike"] != ""]
     if len(odd):
         lines = [
@@ -349,12 +374,14 @@ def _orfs(read: QuickRead) -> list[Block]:
     heads = [
         Head("Frame"),
         Head("Codons", numeric=True),
-        Head("Start and stop inside"),
+        Head("From start codon to stop"),
         Head("Bits a base", numeric=True),
     ]
     note = (
         f"Genetic code {', '.join(map(str, codes))}; frames of at least 60 codons from the first start codon to a stop,"
-        " on either strand, overlapping ones too."
+        " on either strand, overlapping ones too. A frame that an end of the sequence or a gap cuts off counts from or"
+        " to there; where it may begin before that end, it is listed once more from its first start codon. A frame over"
+        " the origin of a circle has a row on either side, each with the codons of the whole."
     )
     return [Table("Open reading frames", heads, rows, note=note)]
 

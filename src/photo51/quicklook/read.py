@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from photo51.io import atomic
+from photo51.io import atomic, content_hash
 from photo51.io.contracts.quicklook import READ_CALLS, READ_ORFS, READ_WINDOWS, UNEXPLAINED
 from photo51.model.families.adapters import DnaModel
 from photo51.quicklook import files
-from photo51.quicklook.calls import TOP, covered_bases, named_calls, unexplained
+from photo51.quicklook.calls import covered_bases, named_calls, unexplained
 from photo51.quicklook.frames import open_frames
 from photo51.quicklook.reading import Strands, read_piece
 from photo51.quicklook.shelf import Shelved
 from photo51.quicklook.source import Piece, Source
-from photo51.quicklook.windows import compared
+from photo51.quicklook.windows import FEWEST, compared
 from photo51.types import STRANDS, InputError, Strand
 
 log = logging.getLogger(__name__)
@@ -45,6 +45,8 @@ class QuickRead:
         What the files say (contract `ANNOTATIONS`).
     windows, calls, orfs, unexplained
         Contracts `READ_WINDOWS`, `READ_CALLS`, `READ_ORFS`, `UNEXPLAINED`.
+    doubts
+        What was left out of the annotation, or is odd about it; a sentence each.
     """
 
     title: str
@@ -57,6 +59,7 @@ class QuickRead:
     calls: pd.DataFrame
     orfs: pd.DataFrame
     unexplained: pd.DataFrame
+    doubts: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """Title, bases, named features."""
@@ -85,9 +88,14 @@ class QuickRead:
 
     @cached_property
     def unlike(self) -> float:
-        """Share of windows unlike the training sequence."""
-        scored = self.windows[self.windows["bits"].notna()]
+        """Share of windows unlike the training sequence; NaN where none has the 256 known bases to be compared."""
+        scored = self.windows[self.windows["n_known"] >= FEWEST]
         return float((scored["unlike"] != "").mean()) if len(scored) else float("nan")
+
+    @cached_property
+    def digest(self) -> str:
+        """Which bases of which contigs were read; the page holds it."""
+        return digest_of(self.pieces)
 
     def write(self, folder: Path | str) -> Path:
         """Write the page, BED, bigWig and TSV to a folder, replaced as a whole; the page comes back.
@@ -97,7 +105,7 @@ class QuickRead:
         InputError
             Where the folder holds something else than an earlier quick look.
         """
-        folder = Path(folder)
+        folder = Path(folder).resolve()  # where it is a link, its target is replaced
         check_folder(folder)
         from photo51.quicklook.page import page
 
@@ -124,6 +132,20 @@ WRITTEN = {PAGE, "bits_plus.bw", "bits_minus.bw"} | {
 }
 
 
+def digest_of(pieces: list[Piece]) -> str:
+    """Hash of the bases that are read, and of where they lie."""
+    return content_hash([(p.chrom, p.start, p.whole, p.circular, p.ids.tobytes().hex()) for p in pieces])
+
+
+def folder_of(stem: str, pieces: list[Piece]) -> Path:
+    """Folder of a look for which the user named none: `STEM.read`, with a hash where a look at other bases has that."""
+    folder, digest = Path(f"{stem}.read"), digest_of(pieces)
+    earlier = folder / PAGE
+    if earlier.is_file() and digest not in earlier.read_text(encoding="utf-8", errors="replace"):
+        return Path(f"{stem}_{digest[:6]}.read")
+    return folder
+
+
 def check_folder(folder: Path) -> None:
     """Refuse to replace a folder that is no earlier quick look.
 
@@ -132,6 +154,8 @@ def check_folder(folder: Path) -> None:
     InputError
         Naming it.
     """
+    if folder.resolve() == Path.cwd():
+        raise InputError(f"--out {folder}: need a folder that can be replaced as a whole, got the one you are in")
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--out {folder}: need a folder, got a file")
     if not folder.is_dir():
@@ -187,9 +211,9 @@ def read_source(source: Source, model: DnaModel, shelf: Shelved) -> QuickRead:
         UNEXPLAINED.check(
             _joined(odd, UNEXPLAINED.empty())
             .sort_values("score", ascending=False, kind="stable")
-            .head(TOP)
             .reset_index(drop=True)
         ),
+        source.doubts,
     )
 
 

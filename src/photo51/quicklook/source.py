@@ -23,7 +23,7 @@ from photo51.genome.formats.fasta import record as record_of
 from photo51.genome.formats.fetch import fetch
 from photo51.genome.formats.sequence_files import check_sequence_file
 from photo51.genome.preparation.annotate import Annotator
-from photo51.genome.preparation.regions import parse_regions
+from photo51.genome.preparation.regions import check_within, parse_regions
 from photo51.genome.preparation.samples import check_code, check_topology, row_of_files
 from photo51.genome.preparation.sources import Contig, read_contigs
 from photo51.genome.text import open_text
@@ -88,11 +88,14 @@ class Source(NamedTuple):
         Parts that are read.
     annotations
         Contract `ANNOTATIONS`, those that touch the pieces.
+    doubts
+        What was left out of the files' annotation, or is odd about it; a sentence each.
     """
 
     title: str
     pieces: list[Piece]
     annotations: pd.DataFrame
+    doubts: tuple[str, ...] = ()
 
 
 def open_source(
@@ -124,26 +127,28 @@ def open_source(
     ------
     InputError
         For proteins, RNA, sequences without known bases, of fewer than 32 or more than 200,000 bases, unknown
-        accessions, and where no server can be reached; says what would do.
+        accessions, annotation of another sequence, and where no server can be reached; says what would do.
     """
     path = Path(text)
     try:
-        is_file = path.is_file()
+        is_file, is_folder = path.is_file(), path.is_dir()
     except OSError:  # a sequence is no file name, and may be too long for one
-        is_file = False
+        is_file = is_folder = False
+    if is_folder:
+        raise InputError(f"{text}: need a FASTA or GenBank file, got a folder")
     if genetic_code is not None:
         check_code(genetic_code, "--genetic-code")
     check_topology(topology, "--topology")
     if is_file:
         check_sequence_file(path)
-        _check_letters(path, region)
-        return _of_file(path, annotation, region, genetic_code, topology, context)
+        _check_letters(path, region, str(path))
+        return _of_file(path, path.name, annotation, region, context, genetic_code=genetic_code, topology=topology)
     bases = "".join(text.split())
     if _ACCESSION.fullmatch(bases):
         with _fetched(bases) as files:
-            _check_letters(files[0], region)
+            _check_letters(files[0], region, bases)
             more = [*annotation, *files[1:]]
-            return _of_file(files[0], more, region, genetic_code, topology, context)._replace(title=bases)
+            return _of_file(files[0], bases, more, region, context, genetic_code=genetic_code, topology=topology)
     if bases and _LETTERS.fullmatch(bases) and len(bases) > 2 and not path.suffix:
         return _of_bases(bases, annotation, region, genetic_code or _UNKNOWN, topology, context)
     absent = "; there is no such file" if path.suffix or len(path.parts) > 1 else ""
@@ -207,22 +212,22 @@ def check_length(n_known: int, total: int, name: str) -> None:
         )
 
 
-def _check_letters(path: Path, region: str | None) -> None:
+def _check_letters(path: Path, region: str | None, label: str) -> None:
     """Look through a file before it is read whole: what its letters are, and whether it is too long, told after
-    200,001 bases.
+    200,001 bases. Messages call it `label`.
     """
     total = n_known = 0
     for name, letters in _letters(path):
-        check_bases(letters, f"{path}, record {name!r}")
+        check_bases(letters, f"{label}, record {name!r}")
         total += len(letters)
         n_known += sum(letters.count(b) for b in "ACGTacgt")
         if region is None and total > LONGEST:
-            check_length(n_known, total, str(path))
+            check_length(n_known, total, label)
     if not total:
         raise InputError(
-            f"{path}: need a sequence, got a file without any; name the FASTA file, and this one as --annotation"
+            f"{label}: need a sequence, got a file without any; name the FASTA file, and this one as --annotation"
         )
-    check_length(n_known, min(total, LONGEST) if region else total, str(path))
+    check_length(n_known, min(total, LONGEST) if region else total, label)
 
 
 def _letters(path: Path) -> Iterator[tuple[str, str]]:
@@ -247,21 +252,27 @@ def _letters(path: Path) -> Iterator[tuple[str, str]]:
 
 def _of_file(
     path: Path,
+    title: str,
     annotation: Sequence[Path],
     region: str | None,
+    context: int,
+    *,
     genetic_code: int | None,
     topology: str,
-    context: int,
 ) -> Source:
+    # not `resolve`: a link's own name says what kind of file it is
     row = row_of_files(
-        path.resolve(), [a.resolve() for a in annotation], genetic_code=genetic_code, topology=topology, label="read"
+        path.absolute(), [a.absolute() for a in annotation], genetic_code=genetic_code, topology=topology, label="read"
     )
+    account = ReadingAccount(title)
     contigs = [
         # 1 is what a contig has of which nothing is known: then the same code as bases without a file
         c._replace(genetic_code=_UNKNOWN) if genetic_code is None and c.genetic_code == 1 and not _described(c) else c
-        for c in read_contigs(row, ReadingAccount("sequence"))
+        for c in read_contigs(row, account)
     ]
-    return _source(path.name, contigs, region, context)
+    source = _source(title, contigs, region, context)
+    account.close("the page")
+    return source._replace(doubts=tuple(account.doubts()))
 
 
 def _described(contig: Contig) -> bool:
@@ -298,6 +309,7 @@ def _source(title: str, contigs: list[Contig], region: str | None, context: int)
     inside = np.zeros(len(table), dtype=bool)
     for p in pieces:
         inside |= ((table["chrom"] == p.chrom) & (table["start"] < p.end) & (table["end"] > p.start)).to_numpy()
+    title = f"{title}, {region}" if region else title
     return Source(title, pieces, ANNOTATIONS.check(table[inside].reset_index(drop=True)))
 
 
@@ -328,28 +340,40 @@ def _asked(region: str | None, contigs: list[Contig], contig: Contig) -> NDArray
     if region is None:
         return np.array([[0, len(contig.record.ids)]])
     circular = {c.record.name for c in contigs if c.circular}
-    text = ";".join(part for item in region.split(";") for part in _parts(item.strip(), lengths, circular))
-    intervals = parse_regions(text, lengths, "--region", Path())
-    return _united(intervals.get(contig.record.name, np.zeros((0, 2), dtype=np.int64)))
+    # names of contigs may hold semicolons
+    known = region in lengths or ((place := _PLACE.fullmatch(region)) is not None and place[1] in lengths)
+    items = [region] if known else [item.strip() for item in region.split(";") if item.strip()]
+    intervals = [_intervals(item, lengths, circular) for item in items or [region]]
+    rows = [interval for found in intervals for interval in found.get(contig.record.name, [])]
+    return _united(np.array(rows, dtype=np.int64).reshape(-1, 2))
 
 
-def _parts(item: str, lengths: Mapping[str, int], circular: Set[str]) -> list[str]:
-    """An entry of `--region`, with the name of an only contig where it has none; one over a circle's origin as two."""
-    if len(lengths) == 1 and item not in lengths and _SPAN.fullmatch(item):
+def _intervals(
+    item: str, lengths: Mapping[str, int], circular: Set[str]
+) -> Mapping[str, Sequence[tuple[int, int]] | NDArray[np.int64]]:
+    """0-based intervals by contig of an entry of `--region`: of an only contig where it names none, two where it goes
+    over a circle's origin.
+    """
+    if item in lengths:
+        return {item: [(0, lengths[item])]}
+    if len(lengths) == 1 and _SPAN.fullmatch(item):
         item = f"{next(iter(lengths))}:{item}"
     place = _PLACE.fullmatch(item)
-    if item in lengths or place is None or place[1] not in lengths:
-        return [item]
-    chrom = place[1]
+    if place is None or place[1] not in lengths:
+        return parse_regions(item, lengths, "--region", Path())
+    chrom, length = place[1], lengths[place[1]]
     start, end = (int(place[i].replace(",", "")) for i in (2, 3))
-    if start <= end:
-        return [item]
-    if chrom not in circular:
-        raise InputError(
-            f"--region {item}: need a start not after the end on a linear contig, got {start:,} and {end:,};"
-            " `--topology circular` reads over the origin"
-        )
-    return [f"{chrom}:{start}-{lengths[chrom]}", f"{chrom}:1-{end}"]
+    parts = [(start - 1, end)]
+    if start > end:
+        if chrom not in circular:
+            raise InputError(
+                f"--region {item}: need a start not after the end on a linear contig, got {start:,} and {end:,};"
+                " `--topology circular` reads over the origin"
+            )
+        parts = [(start - 1, length), (0, end)]
+    for a, b in parts:
+        check_within(chrom, a, b, length, "--region")
+    return {chrom: parts}
 
 
 def _united(intervals: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -15,6 +15,7 @@ from photo51.types import Strand
 
 SIZE = 512
 RARE = 0.99  # share of training windows beyond which a window is unlike them
+FEWEST = SIZE // 2  # known bases of a window that is compared: means of fewer spread wider than training windows do
 
 
 def summarise(strands: Mapping[Strand, Strands], start: int, size: int = SIZE) -> pd.DataFrame:
@@ -24,7 +25,8 @@ def summarise(strands: Mapping[Strand, Strands], start: int, size: int = SIZE) -
 
     Returns
     -------
-    `start`, `end` (0-based), `strand`, `bits`, `variance_explained`; NaN where no base is known.
+    `start`, `end` (0-based), `strand`, `bits`, `variance_explained`, NaN where no base is known, `n_known`, bases with
+    a number.
     """
     rows = []
     for strand, s in strands.items():
@@ -38,8 +40,8 @@ def summarise(strands: Mapping[Strand, Strands], start: int, size: int = SIZE) -
             total = np.nansum(spread, dtype=np.float64)
             explained = 1 - np.nansum(error, dtype=np.float64) / total if total > 0 else np.nan
             mean = float(bits[finite].mean(dtype=np.float64)) if finite.any() else np.nan
-            rows.append((start + a, start + b, strand, mean, explained))
-    return pd.DataFrame(rows, columns=["start", "end", "strand", "bits", "variance_explained"])
+            rows.append((start + a, start + b, strand, mean, explained, int(finite.sum())))
+    return pd.DataFrame(rows, columns=["start", "end", "strand", "bits", "variance_explained", "n_known"])
 
 
 def _beyond(windows: pd.DataFrame, typical: pd.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -63,7 +65,7 @@ def compared(piece: Piece, strands: Mapping[Strand, Strands], typical: pd.DataFr
     """Windows of a piece with their ranks among training windows (contract `READ_WINDOWS`).
 
     A window is unlike the training where its bits exceed, or its variance explained falls short of, what 99 of 100
-    training windows have.
+    training windows have. Windows of fewer than 256 known bases are not compared: their ranks are NaN.
 
     Parameters
     ----------
@@ -72,7 +74,8 @@ def compared(piece: Piece, strands: Mapping[Strand, Strands], typical: pd.DataFr
     """
     table = summarise(strands, piece.start).assign(chrom=piece.chrom)
     known_bits, known_explained = (np.sort(typical[c].dropna().to_numpy()) for c in ("bits", "variance_explained"))
-    bits, explained = table["bits"].to_numpy(), table["variance_explained"].to_numpy()
+    enough = (table["n_known"] >= FEWEST).to_numpy()
+    bits, explained = (np.where(enough, table[c], np.nan) for c in ("bits", "variance_explained"))
     table["bits_rank"] = np.where(np.isnan(bits), np.nan, np.searchsorted(known_bits, bits) / len(known_bits))
     table["variance_rank"] = np.where(
         np.isnan(explained), np.nan, np.searchsorted(known_explained, explained) / len(known_explained)
@@ -85,6 +88,6 @@ def compared(piece: Piece, strands: Mapping[Strand, Strands], typical: pd.DataFr
                 *(["less variance explained than in 99 % of training windows"] if b else []),
             ]
         )
-        for a, b in zip(surprising, foreign, strict=True)
+        for a, b in zip(surprising & enough, foreign & enough, strict=True)
     ]
     return READ_WINDOWS.check(table[list(READ_WINDOWS.columns)])

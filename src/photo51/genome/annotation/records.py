@@ -99,6 +99,17 @@ class ReadingAccount:
         ]
         return READING.check(pd.DataFrame(rows, columns=list(READING.columns))) if rows else READING.empty()
 
+    def doubts(self) -> list[str]:
+        """What was left out, is unusual, or was read otherwise than stated; a line each, with where it was first."""
+        lines = []
+        for (_, outcome, reason), entry in self.entries.items():
+            if outcome in {"left out", "noted"} or (outcome == "CDS" and reason in _REFRAMED.values()):
+                unit = "CDS" if outcome == "CDS" else "times" if outcome == "noted" else "records"
+                often = "" if outcome == "noted" and entry.count == 1 else f"{entry.count:,} {unit}: "
+                left = "left out, " if outcome == "left out" else ""
+                lines.append(f"{left}{often}{reason} (first: {entry.first})")
+        return lines
+
     def close(self, path: str) -> None:
         """Say in a line what the genome came to, warn of what is unusual, and refuse annotation that does not fit.
 
@@ -113,18 +124,8 @@ class ReadingAccount:
             Where most coding sequences do not translate though the sequence codes; one that codes nowhere, as a
             shuffled or simulated one, is warned of.
         """
-        for (_, outcome, reason), entry in self.entries.items():
-            if outcome in {"left out", "noted"} or (outcome == "CDS" and reason in _REFRAMED.values()):
-                unit = "CDS" if outcome == "CDS" else "times" if outcome == "noted" else "records"
-                often = "" if outcome == "noted" and entry.count == 1 else f"{entry.count:,} {unit}: "
-                log.warning(
-                    "%s: %s%s%s (first: %s)",
-                    self.genome,
-                    "left out, " if outcome == "left out" else "",
-                    often,
-                    reason,
-                    entry.first,
-                )
+        for doubt in self.doubts():
+            log.warning("%s: %s", self.genome, doubt)
         n = self.count("coding sequences")
         log.info("%s: %s", self.genome, self.summary(path))
         misread = self.count("are misread")

@@ -48,14 +48,23 @@ def parse_regions(
             if chrom not in lengths:
                 examples = ", ".join(list(lengths)[:5])
                 raise InputError(f"{location}: need a contig of the genome ({examples}), got {chrom!r}")
-            if not 0 <= start < end <= lengths[chrom]:
-                raise InputError(
-                    f"{location}: need a region within {chrom}:1-{lengths[chrom]:,}, got {chrom}:{start + 1:,}-{end:,}"
-                )
+            check_within(chrom, start, end, lengths[chrom], location)
             intervals.setdefault(chrom, []).append((start, end))
     if not intervals:
         raise InputError(f"{option}: need at least one region, got {text!r}")
     return {chrom: np.array(rows, dtype=np.int64) for chrom, rows in intervals.items()}
+
+
+def check_within(chrom: str, start: int, end: int, length: int, location: str) -> None:
+    """Refuse an interval (0-based, half-open) that is empty or leaves its contig.
+
+    Raises
+    ------
+    InputError
+        Naming `location`, in 1-based places.
+    """
+    if not 0 <= start < end <= length:
+        raise InputError(f"{location}: need a region within {chrom}:1-{length:,}, got {chrom}:{start + 1:,}-{end:,}")
 
 
 def _items(item: str, lengths: Mapping[str, int], option: str, folder: Path) -> list[tuple[str, int, int, str]]:

@@ -42,13 +42,14 @@ READ_WINDOWS = TableSpec(
         "start": _START,
         "end": _END,
         "strand": Column("str", "strand read"),
+        "n_known": Column("int", "bases with a number; fewer than 256: not compared with training windows"),
         "bits": Column("float", "mean bits a base; 2 is chance; NaN: no known base"),
-        "bits_rank": Column("float", "share of training windows with fewer bits"),
+        "bits_rank": Column("float", "share of training windows with fewer bits; NaN: not compared"),
         "variance_explained": Column(
             "float", "1 - squared error of the reconstruction over variance; NaN: no known base"
         ),
-        "variance_rank": Column("float", "share of training windows with less of it"),
-        "unlike": Column("str", "why it is unlike the training sequence; empty where it is not"),
+        "variance_rank": Column("float", "share of training windows with less of it; NaN: not compared"),
+        "unlike": Column("str", "why it is unlike the training sequence; empty where it is not, or was not compared"),
     },
 )
 
