@@ -81,3 +81,29 @@ def test_float32_libraries_agree_to_rounding(name):
 def test_rows_that_depend_on_their_company_are_noticed():
     assert products.steady(products._torch)
     assert not products.steady(lambda x, w: x @ w.T + len(x))
+
+
+def test_a_library_that_rounds_is_not_taken_for_float32(monkeypatch, caplog):
+    """As oneDNN does with DNNL_DEFAULT_FPMATH_MODE=BF16: its rows are steady, and it is quick."""
+    monkeypatch.setitem(products.LIBRARIES, "onednn", products._bfloat16)
+    assert set(products.measure_libraries()) == {"torch"}
+    # a choice that was made before the variable was set
+    monkeypatch.setattr(products, "measure_libraries", lambda: {"torch": 2.0, "onednn": 1.0})
+    assert products.library() == "torch"
+    assert "not in float32" in caplog.text
+
+
+def test_a_home_that_may_not_be_entered_is_no_reason_to_stop(monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME")
+
+    def nowhere():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(products.Path, "home", nowhere)
+    assert products.library() == "torch"
+
+
+def test_measuring_draws_nothing_from_everybodys_generator():
+    before = torch.get_rng_state()
+    products.measure_libraries(1)
+    assert torch.equal(torch.get_rng_state(), before)

@@ -118,3 +118,24 @@ def test_chance_is_no_failure_of_fresh_weights(folder):
     checks = {c["name"]: c for c in selftest(load_model(f"{folder}@random:1", device="cpu"), InMemory())["checks"]}
     assert checks["loss"]["passed"] is None
     assert checks["loss"]["value"] > 1.9
+
+
+def test_numbers_that_are_none_fail_wherever_they_stand(folder):
+    """Of all sites but the first, and of likelihoods, from the middle of a sequence on: as float16 overflows."""
+
+    def none(numbers):
+        numbers = torch.as_tensor(numbers).clone()
+        numbers[len(numbers) // 4 :] = float("nan")
+        return numbers
+
+    model = load_model(folder, device="cpu")
+    read, log_probs = model.read, model.log_probs
+
+    def broken_read(rows, sites=(), **options):
+        found = read(rows, sites, **options)
+        made = {s: list(each) if s == sites[0] else [none(x) for x in each] for s, each in found.activations.items()}
+        return ModelReading(made, found.log_probs)
+
+    model.read = broken_read
+    model.log_probs = lambda rows, **options: [none(p).numpy() for p in log_probs(rows, **options)]
+    assert {"rerun", "batch", "causality", "prefix", "sensitivity", "loss"} <= set(failed(selftest(model, InMemory())))

@@ -122,6 +122,10 @@ def test_the_card_says_what_was_measured(made):
     assert "\nlength: 64\n" in text
     assert f"{table(card).loc[('plastid', 'model'), 'bits']:.4f}" in text
     assert "| one | 0.75 | 3 | 3 |" in text
+    # neither the model nor its corpus comes with photo51
+    for ours in ("sh2:model", "recipe.tsv.gz", "virus", "Licence"):
+        assert ours not in text
+    assert "`records.parquet` of the corpus" in text
     assert "photo51 pretrain corpus" in text
     assert (folder / "loss.svg").read_text().startswith("<?xml")
     assert len(card["known_loss"]["sequence"]) == 64

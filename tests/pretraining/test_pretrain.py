@@ -12,6 +12,7 @@ from transformers import AutoModelForCausalLM
 from photo51.config.pretrain import PretrainParams
 from photo51.pretraining.corpus import pack
 from photo51.pretraining.pretrain import Trainer, bits_per_base, learning_rate_share
+from photo51.types import InputError
 
 TINY = {
     "hidden_size": 16,
@@ -130,7 +131,7 @@ def test_what_is_learnt_by_heart_is_warned_of(corpus, tmp_path, caplog):
 
 def test_what_earlier_runs_read_counts_too(corpus, tmp_path, caplog, monkeypatch):
     """1.1 times by this run and 42,000 / 2,100 = 20 times by the one before."""
-    before = [{"bases_read": 42_000, "parameters": {"mixture": {"g": 1.0}}}, {"bases_read": 9, "parameters": {}}]
+    before = [{"bases_read": 42_000, "parameters": {"mixture": {"g": 1.0}}}]
     monkeypatch.setattr("photo51.pretraining.card.runs_before", lambda _: before)
     Trainer(corpus, params(steps=12), tmp_path / "run")._say_repeats()
     (said,) = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
@@ -141,3 +142,54 @@ def test_another_run_in_the_same_folder_is_refused(corpus, tmp_path):
     Trainer(corpus, params(), tmp_path / "run", "cpu")
     with pytest.raises(ValueError, match=r"others for \['lr'\]"):
         Trainer(corpus, params(lr=0.5), tmp_path / "run", "cpu")
+
+
+def test_a_run_that_is_made_longer_averages_its_own_last_steps(corpus, tmp_path):
+    """10 steps of which 5 are averaged, then 20 of which 10 are: as one run of 20 whose rate is constant."""
+    options = {"average": 0.5, "schedule": "trapezoid", "decay": 1e-6, "save_every": 10, "eval_every": 100}
+    Trainer(corpus, params(steps=20, **options), tmp_path / "whole", "cpu").fit()
+    Trainer(corpus, params(steps=10, **options), tmp_path / "longer", "cpu").fit()
+    Trainer(corpus, params(steps=20, **options), tmp_path / "longer", "cpu").fit()
+    weights = [(tmp_path / run / "model" / "model.safetensors").read_bytes() for run in ("whole", "longer")]
+    assert weights[0] == weights[1]
+    rows = [json.loads(line) for line in (tmp_path / "longer" / "log.jsonl").read_text().splitlines()]
+    assert [row["averaged"] for row in rows if "averaged" in row][-1] == 10
+
+
+def test_a_smaller_share_of_averaged_steps_leaves_earlier_weights_out(corpus, tmp_path, caplog):
+    Trainer(corpus, params(steps=10, average=0.8, save_every=5), tmp_path / "run", "cpu").fit()
+    (tmp_path / "run" / "model" / "model.safetensors").unlink()
+    again = Trainer(corpus, params(steps=20, average=0.6, save_every=5), tmp_path / "run", "cpu")
+    again._resume()
+    assert (again.step, again.averaged) == (10, 0)
+    assert "the mean of the last weights begins at step 11" in caplog.text
+
+
+@pytest.mark.parametrize("mixture", [{}, {"g": 0.5, "h": 0.5}])
+def test_what_cannot_be_trained_leaves_no_folder_that_refuses_the_mended_parameters(corpus, tmp_path, mixture):
+    with pytest.raises(InputError, match=r"mixture: need shares of sources of the corpus \(g\), got (none|h)"):
+        Trainer(corpus, params(mixture=mixture), tmp_path / "run", "cpu")
+    assert not (tmp_path / "run").exists()
+    Trainer(corpus, params(), tmp_path / "run", "cpu")
+
+
+def test_a_log_cut_short_before_the_first_checkpoint_is_begun_again(corpus, tmp_path):
+    trainer = Trainer(corpus, params(), tmp_path / "run", "cpu")
+    (tmp_path / "run" / "log.jsonl").write_text('{"step": 10, "loss_bits": 2.0}\n{"step": 20, "lo')
+    trainer.fit()
+    rows = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows if "loss_bits" in row] == [10]
+
+
+def test_earlier_reading_that_is_not_known_is_said_to_be(corpus, tmp_path, caplog, monkeypatch):
+    """Half of 42,000 bases before were of a source that this corpus lacks: 10 times s1, and 1.1 by this run."""
+    before = [{"bases_read": 42_000, "parameters": {"mixture": {"g": 1.0, "other": 1.0}}}]
+    monkeypatch.setattr("photo51.pretraining.card.runs_before", lambda _: before)
+    caplog.set_level("INFO")
+    Trainer(corpus, params(steps=12), tmp_path / "run")._say_repeats()
+    assert "s1 (2,100 bases) is read most often, 11.1 times" in caplog.text
+    assert "not wholly known" in caplog.text
+    caplog.clear()
+    monkeypatch.setattr("photo51.pretraining.card.runs_before", lambda _: None)
+    Trainer(corpus, params(steps=12), tmp_path / "run")._say_repeats()
+    assert "not wholly known" in caplog.text

@@ -120,3 +120,15 @@ def test_a_model_is_read_from_end_to_end(genome) -> None:
     assert (table["variance_explained"] < 1).all()
     with pytest.raises(InputError, match="annotation class"):
         layers(model, genome, few.model_copy(update={"min_positives": 100_000}))
+
+
+def test_where_a_constant_does_as_well_as_the_model_probes_alone_decide() -> None:
+    table = pd.DataFrame(
+        {"bits_recovered": [np.nan, np.nan, np.nan], "probe_auroc": [0.6, 0.8, 0.8], "kmer_auroc": [0.7] * 3}
+    )
+    found = recommend(table, LayersParams())
+    assert found["recommended"].tolist() == [False, True, False]
+    assert "costs no bits at any block" in found["why"][1]
+    mixed = recommend(table.assign(bits_recovered=[np.nan, 0.2, 0.9]), LayersParams())
+    assert mixed["recommended"].tolist() == [False, False, True]
+    assert mixed["why"][0] == "a constant in its place costs no bits"

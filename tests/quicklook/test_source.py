@@ -10,6 +10,7 @@ import pytest
 
 from photo51.genome.alphabet import decode
 from photo51.quicklook.read import WRITTEN, check_folder, digest_of, folder_of
+from photo51.quicklook.shipping import ship
 from photo51.quicklook.source import LONGEST, open_source
 from photo51.types import InputError
 
@@ -247,3 +248,16 @@ def test_a_folder_that_holds_more_than_an_earlier_look_is_not_replaced(tmp_path:
 def test_a_file_of_annotation_alone_is_told_from_a_short_sequence(tmp_path: Path) -> None:
     gff = "##gff-version 3\nchr\tx\tgene\t4\t20\t.\t-\t.\tID=g\n"
     assert "need a sequence, got a file without any" in refused(fasta(tmp_path, gff, "genes.gff3"))
+
+
+def test_the_folder_of_a_shipped_dictionary_holds_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = tmp_path / "results" / "demo"
+    run.mkdir(parents=True)
+    (run / "config.yaml").touch()
+    for out in (run, run.parent):
+        with pytest.raises(InputError, match="got one with other files"):
+            ship(run, out, None)  # type: ignore[arg-type]
+        assert (run / "config.yaml").exists()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="the one you are in"):
+        ship(run, Path(), None)  # type: ignore[arg-type]

@@ -7,11 +7,11 @@ from benchmarks._sae_planted import Rays
 from photo51.activations.store import ActivationStore
 from photo51.config.sae import SaeParams
 from photo51.io.origin import Origin
-from photo51.sae.dictionary import Dictionary, SparseAutoencoder
+from photo51.sae.dictionary import WEIGHTS, Dictionary, SparseAutoencoder
 from photo51.sae.quality.stability import found_again
 from photo51.sae.rules import Gate
 from photo51.sae.training.consensus import consensus_start, final_params, member_params
-from photo51.sae.training.train import begin_training, fit
+from photo51.sae.training.train import begin_training, fit, fit_once
 from photo51.types import InputError
 
 D = 24
@@ -119,3 +119,19 @@ def test_features_of_a_consensus_are_planted_ones_and_another_consensus_finds_mo
     best = (one.decoder @ Rays().directions.T).max(axis=1)
     assert np.median(best[:n]) > 0.9 > np.median(best[n:])
     assert share["consensus"] > share["plain"]
+
+
+def test_a_dictionary_is_trained_once_and_again_where_its_recipe_is_another(tmp_path):
+    few = params(tokens=2_000)
+    source = Rays(3)
+    first = fit_once(source, few, tmp_path)
+    written = (tmp_path / WEIGHTS).stat().st_mtime_ns
+    assert fit_once(source, few, tmp_path).hash == first.hash
+    assert (tmp_path / WEIGHTS).stat().st_mtime_ns == written
+    other = fit_once(source, params(tokens=2_000, k=4), tmp_path)
+    assert other.hash != first.hash
+    assert Dictionary.load(tmp_path).hash == other.hash
+    # a dictionary that says nothing of how it was made is no evidence that it was made so
+    fit(source, few, tmp_path)
+    assert "made" not in Dictionary.load(tmp_path).card
+    assert fit_once(source, few, tmp_path).card["made"]

@@ -23,7 +23,7 @@ RULES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
 # What may stand in a command without quotes: numbers, and options that common.smk has quoted one by one.
 NUMBERS = {"threads", "params.parts", "params.code", "wildcards.part"}
 OPTIONS = {
-    "params.aliases", "params.external", "params.known", "params.lock", "params.others", "params.scorers", "params.random",
+    "params.aliases", "params.external", "params.known", "params.lock", "params.others", "params.published", "params.scorers", "params.random",
     "params.sets", "params.unseen", "params.vectors", "params.words",
 }  # fmt: skip
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=40)

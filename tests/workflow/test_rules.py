@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -67,6 +69,34 @@ def test_a_dry_run_plans_every_stage(tmp_path):
     } <= planned
     assert {"report", "manifest", "causality", "concepts", "novelty", "replication", "atlas", "tracks"} <= planned
     assert planned - {"all", "total"} <= written
+
+
+def test_nothing_is_made_of_a_model_before_its_selftest_and_what_it_allows_is_stated(tmp_path):
+    nano = (ROOT / "config" / "examples" / "nano.yaml").read_text()
+    stated = "selftest: {tolerance: 0.25, accept_miss: true, published: it's here}"
+    config = _linked(tmp_path) / "own.yaml"
+    config.write_text(f"{nano}\n{stated}\n")
+    done = photo51("run", str(config), "--", "-n", "results/nano/.done/activations/model/0", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"^selftest +1$", done.stdout, flags=re.M)
+    (line,) = re.findall(r"photo51 selftest .*", (tmp_path / "results" / "nano" / "logs" / "dry_run.log").read_text())
+    words = shlex.split(line)
+    assert words[words.index("--published") + 1] == "it's here"
+    assert words[words.index("--tolerance") + 1] == "0.25"
+    assert "--accept-miss" in words
+    # the twin with random weights knows nothing, and is tested for nothing
+    done = photo51("run", str(config), "--", "-n", "results/nano/.done/activations/random/0", cwd=tmp_path)
+    assert "selftest" not in done.stdout
+
+
+def test_no_manifest_is_written_of_a_model_that_fails(tmp_path):
+    checks = [{"name": "published_loss", "passed": False}, {"name": "rerun", "passed": True}]
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "selftest.json").write_text(json.dumps({"passed": False, "checks": checks}))
+    done = photo51("manifest", str(tmp_path), "--config", "config/examples/nano.yaml")
+    assert done.returncode == 2
+    assert "got one that fails (published_loss)" in done.stderr
+    assert not (tmp_path / "manifest.json").exists()
 
 
 @pytest.mark.parametrize(

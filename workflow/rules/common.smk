@@ -129,6 +129,23 @@ def run_folder(wildcards):
     return RUN
 
 
+def tested_model(wildcards):
+    """The passed self-test of the model, before anything is made of its activations; its random twin needs none."""
+    if getattr(wildcards, "source", "model") != "model":
+        return []
+    # what the test allows may change without another activation
+    return [ancient(f"results/{CONFIG.run}/model/selftest.json")]
+
+
+def published_figures(wildcards):
+    """How a released model is compared with its authors' figures, as options of the command."""
+    stated = CONFIG.selftest
+    tolerance = "" if stated.tolerance is None else f"--tolerance {stated.tolerance}"
+    return " ".join(
+        [option("--published", stated.published), tolerance, "--accept-miss" if stated.accept_miss else ""]
+    )
+
+
 def activation_params(wildcards):
     """Parameters of the extraction from the model or its random twin."""
     return as_json(

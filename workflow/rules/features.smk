@@ -29,6 +29,7 @@ else:
     rule encode_model:
         input:
             model_files,
+            tested_model,
             weights="<results>/sae/{sae}/sae.safetensors",
             windows="<results>/genome/windows.parquet",
             sequences="<results>/genome/sequences.fa",

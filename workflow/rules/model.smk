@@ -1,6 +1,7 @@
 rule activations:
     input:
         model_files,
+        tested_model,
         "<results>/genome/workspace.parquet",
         windows="<results>/genome/windows.parquet",
         sequences="<results>/genome/sequences.fa",
@@ -43,7 +44,8 @@ rule selftest:
     params:
         run=run_folder,
         model=CONFIG.activations.model,
+        published=published_figures,
     message:
         "Model: is it causal, the same in any batch, and does it know what it should?"
     shell:
-        "photo51 selftest {params.run:q} --model {params.model:q} --threads {threads} > {log:q} 2>&1"
+        "photo51 selftest {params.run:q} --model {params.model:q} {params.published} --threads {threads} > {log:q} 2>&1"

@@ -95,6 +95,12 @@ def manifest_command(
     settings = read_configuration(config)
     inputs = [config, *input_files(settings)]
     tests = json.loads(selftest.read_text()) if selftest else None
+    if tests and not tests["passed"]:
+        failed = ", ".join(check["name"] for check in tests["checks"] if check["passed"] is False)
+        raise InputError(
+            f"{selftest}: need a model that passes its self-test, got one that fails ({failed}); a miss of published"
+            " figures can be accepted: `photo51 selftest --accept-miss`, `selftest: {accept_miss: true}`"
+        )
     described = describe(run, settings.model_dump(mode="json"), inputs, tests)
     with atomic(run / "manifest.json") as partial:
         partial.write_text(json.dumps(described, indent=1, sort_keys=True) + "\n")

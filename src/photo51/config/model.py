@@ -62,6 +62,18 @@ class BurnInParams(Params):
     seed: int = Field(default=51, ge=0, description="seed of the places")
 
 
+class SelftestParams(Params):
+    """How a released model is compared with what its authors published; a run reads no model that fails."""
+
+    published: str | None = Field(
+        default=None, description="folder with prompts.csv and figures.tsv of released models; null: as shipped"
+    )
+    tolerance: float | None = Field(
+        default=None, ge=0, description="largest miss of a published loss (nats); null: that of the figures"
+    )
+    accept_miss: bool = Field(default=False, description="let a model pass that misses the published figures")
+
+
 class ModelCardParams(Params):
     """What a model card compares."""
 

@@ -88,6 +88,7 @@ def located(config: Config, folder: Path) -> Config:
     changes["steering"] = {
         name: steer.model_copy(update={"prompt": path(steer.prompt)}) for name, steer in config.steering.items()
     }
+    changes["selftest"] = config.selftest.model_copy(update={"published": path(config.selftest.published)})
     changes["pretrain"] = config.pretrain.model_copy(update={"start": path(config.pretrain.start)})
     learnt = config.learnt
     changes["learnt"] = learnt.model_copy(

@@ -28,7 +28,7 @@ from photo51.config.features import FeaturesParams, FidelityParams, WindowOffset
 from photo51.config.genome import GenomeParams
 from photo51.config.geometry import FrameshiftParams, GeometryParams, PanelParams
 from photo51.config.interventions import AblationParams, CausalityParams, SteerParams
-from photo51.config.model import ActivationParams, BurnInParams
+from photo51.config.model import ActivationParams, BurnInParams, SelftestParams
 from photo51.config.pretrain import PretrainParams
 from photo51.config.report import AtlasParams, ExportParams, ReportParams, TracksParams
 from photo51.config.run_learnt import RunLearntParams
@@ -210,6 +210,9 @@ class Config(Params):
     )
     genome: GenomeParams = Field(default=GenomeParams(), description="what is read and which of it is scored")
     activations: ActivationParams = Field(default=ActivationParams(), description="which model, where it is read")
+    selftest: SelftestParams = Field(
+        default=SelftestParams(), description="check of the model before it is read; one that fails is not read"
+    )
     burn_in: BurnInParams = Field(default=BurnInParams(), description="measurement of the warm-up")
     sae: SaeParams = Field(default=SaeParams(), description="the dictionary")
     quality: QualityParams = Field(default=QualityParams(), description="quality of the dictionary")

@@ -22,9 +22,12 @@ from photo51.model.families.selftest import CARD, read_card
 from photo51.pretraining.corpus import Corpus
 from photo51.pretraining.heldout import MODEL, Heldout, best_markov, compare_heldout, model_log_probs
 from photo51.pretraining.pictures import write_svg
+from photo51.pretraining.recipe import read_recipe
+from photo51.shipped import shipped_folder
 from photo51.types import InputError
 
 LICENCE = "Apache-2.0"
+RECIPE = "resources/pretraining/recipe.tsv.gz"
 _KNOWN = 512
 _BELOW: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "ncols": 2}
 
@@ -235,18 +238,30 @@ def _head(name: str, card: Mapping[str, Any], trained: PretrainParams) -> list[s
             f"A causal model of DNA, one base a token (the byte vocabulary of Evo 2): {card['parameters']:,}"
             f" parameters, width {a.get('hidden_size', 256)}, blocks `{a.get('block_kinds', 'smlas')}` (short, medium"
             f" and long convolution, attention over {a.get('attention_window', 'all')} bases, short convolution)."
-            f" Weights in float16, timescales of the long filters in float32. Licence {card['licence']}."
+            f" Weights in float16, timescales of the long filters in float32.{_licence(name, card)}"
         ),
         "",
         f"It was trained for {card['steps']:,} steps on {card['bases_read'] / 1e6:.1f} million bases, windows of"
         f" {card['window']:,} bases on either strand.{_beginning(card, trained)} It is meant for trying methods"
-        " on a laptop, not for claims about biology that a larger model would be "
-        f'asked for. Open it with `load_model("sh2:{name}")`; `photo51 selftest` compares it with what is written'
-        " here.",
+        " on a laptop, not for claims about biology that a larger model would be asked for. Open it with"
+        f" {_opening(name)}; `photo51 selftest` compares it with what is written here.",
         "",
         "![loss against steps, and bits per base of model and Markov chains](loss.svg)",
         "",
     ]
+
+
+def _opening(name: str) -> str:
+    """How it is opened: models that come with photo51 by their name."""
+    return f'`load_model("sh2:{name}")`' if _ships(name) else "`load_model` and the path of this folder"
+
+
+def _licence(name: str, card: Mapping[str, Any]) -> str:
+    return f" Licence {card['licence']}." if _ships(name) else ""
+
+
+def _ships(name: str) -> bool:
+    return (shipped_folder() / "resources" / "models" / name).is_dir()
 
 
 def _beginning(card: Mapping[str, Any], trained: PretrainParams) -> str:
@@ -364,13 +379,22 @@ def _data(corpus: Corpus, trained: PretrainParams) -> list[str]:
         )
     lines += [
         "",
-        (
-            "Within a source, species are drawn by the square root of their bases. No virus of eukaryotes is among"
-            " them. Accessions and hashes of all sequences: `resources/pretraining/recipe.tsv.gz`."
-        ),
+        f"Within a source, species are drawn by the square root of their bases. {_listed(r)}",
         "",
     ]
     return lines
+
+
+def _listed(records: pd.DataFrame) -> str:
+    """Where all sequences are listed; more is known of the recipe that comes with photo51."""
+    recipe = read_recipe(shipped_folder() / RECIPE)
+    columns = ["record", "source", "species", "split", "length"]
+    if set(map(tuple, records[columns].to_numpy())) == set(map(tuple, recipe[columns].to_numpy())):
+        return (
+            "No virus of eukaryotes is among them. Accessions and hashes of all sequences:"
+            " `resources/pretraining/recipe.tsv.gz`."
+        )
+    return "All sequences are listed in `records.parquet` of the corpus."
 
 
 def _again(name: str, card: Mapping[str, Any], trained: PretrainParams) -> list[str]:
@@ -388,8 +412,9 @@ def _again(name: str, card: Mapping[str, Any], trained: PretrainParams) -> list[
     for i, folder in enumerate(folders):
         begun = f" --from {starts[i]}" if starts[i] else ""
         lines.append(f"photo51 pretrain corpus {folder}{begun} --params run_{i + 1}.yaml")
+        # the card of each lists the runs before the next, and decides the held-out windows of all
+        lines.append(f"photo51 model-card {folder}/model corpus --run {folder}")
     lines += [
-        f"photo51 model-card {folders[-1]}/model corpus --run {folders[-1]}",
         f"cp {folders[-1]}/model/* resources/models/{name}/",
         "```",
         "",

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from photo51.model.tokenizer import EOD, is_base, reverse_complement, token_ids
+from photo51.types import InputError
 
 RECORD_COLUMNS = ("record", "source", "group", "species", "split")
 
@@ -100,8 +101,11 @@ class Sampler:
     def __init__(self, corpus: Corpus, mixture: Mapping[str, float], length: int, seed: int, split: str = "train"):
         self.tokens, self.length, self.seed = corpus.tokens, length, seed
         records = corpus.records[corpus.records["split"] == split]
-        if missing := sorted(set(mixture) - set(records["source"])):
-            raise ValueError(f"mixture: need sources of the corpus {sorted(set(records['source']))}, got {missing}")
+        if (missing := sorted(set(mixture) - set(records["source"]))) or not mixture:
+            raise InputError(
+                f"mixture: need shares of sources of the corpus ({', '.join(sorted(set(records['source'])))}), got"
+                f" {', '.join(missing) or 'none'}"
+            )
         self.sources = sorted(mixture)
         self.shares = np.array([mixture[s] for s in self.sources], dtype=float)
         self.shares /= self.shares.sum()

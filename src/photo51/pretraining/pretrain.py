@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from photo51.config.pretrain import PretrainParams
+from photo51.io import atomic
 from photo51.model.stripedhyena.configuration import StripedHyenaConfig
 from photo51.model.stripedhyena.layers import HyenaFilter
 from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
@@ -105,8 +106,10 @@ class Trainer:
     ):
         params, start = started(params)
         self.p, self.folder = params, folder
-        folder.mkdir(parents=True, exist_ok=True)
         self._check_same_run()
+        self.corpus = corpus
+        self.sampler = Sampler(corpus, params.mixture, params.length, params.seed)
+        self.short = Sampler(corpus, params.mixture, max(16, params.length // 4), params.seed)
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(params.seed)
@@ -117,9 +120,6 @@ class Trainer:
             if isinstance(module, HyenaFilter) and hasattr(module, "log_poles"):
                 parametrize.register_parametrization(module, "log_poles", NegativeExp())
         self.model.to(self.device).train()  # type: ignore[arg-type]
-        self.corpus = corpus
-        self.sampler = Sampler(corpus, params.mixture, params.length, params.seed)
-        self.short = Sampler(corpus, params.mixture, max(16, params.length // 4), params.seed)
         self.heldout = heldout_windows(corpus, params.length, 12, params.seed)
         self.optimizers = self._optimizers()
         self.loss = torch.compile(self._loss) if params.compile else self._loss
@@ -131,6 +131,10 @@ class Trainer:
         self.step = 0
         self.averaged = 0
         self.mean = {name: torch.zeros_like(w) for name, w in self.model.named_parameters()}
+        folder.mkdir(parents=True, exist_ok=True)
+        # what cannot be trained leaves no folder that refuses the mended parameters
+        with atomic(folder / "params.json") as partial:
+            partial.write_text(json.dumps(params.model_dump(mode="json"), indent=1) + "\n")
 
     def _check_same_run(self) -> None:
         path = self.folder / "params.json"
@@ -145,7 +149,6 @@ class Trainer:
                 raise InputError(
                     f"{path}: need the parameters the run was started with, got others for {differ}; name a new folder"
                 )
-        path.write_text(json.dumps(now, indent=1) + "\n")
 
     def _optimizers(self) -> list[torch.optim.Optimizer]:
         matrices: list[nn.Parameter] = []
@@ -211,10 +214,19 @@ class Trainer:
 
         parts = [self.sampler.times_read(self.p.steps * self.p.batch * self.p.length)]
         # what the model it begins with had read before counts too, as far as that model's card lists it
-        for run in runs_before(self.p) or []:
+        before, here = runs_before(self.p), set(self.corpus.records["source"])
+        known = before is not None
+        for run in before or []:
             mixture = run.get("parameters", {}).get("mixture", {})
-            if mixture and set(mixture) <= set(self.corpus.records["source"]):
-                parts.append(Sampler(self.corpus, mixture, self.p.length, 0).times_read(run["bases_read"]))
+            known &= bool(mixture) and set(mixture) <= here
+            if shared := {source: share for source, share in mixture.items() if source in here}:
+                read = run["bases_read"] * sum(shared.values()) / sum(mixture.values())
+                parts.append(Sampler(self.corpus, shared, self.p.length, 0).times_read(read))
+        if not known:
+            log.warning(
+                "pretrain: what %s was trained on before is not wholly known, and counts below only as far as it is",
+                self.p.start,
+            )
         table = pd.concat(parts).groupby(["source", "species"], as_index=False).agg({"bases": "first", "times": "sum"})
         for r in table.loc[table.groupby("source")["times"].idxmax()].itertuples():
             log.log(
@@ -253,9 +265,13 @@ class Trainer:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         self.step += 1
-        if self.step > self.p.steps * (1 - self.p.average):
+        if self.step >= self._first_averaged():
             self._average()
         return nats
+
+    def _first_averaged(self) -> int:
+        """First step whose weights count in the mean."""
+        return math.floor(self.p.steps * (1 - self.p.average)) + 1
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -302,6 +318,7 @@ class Trainer:
     def _resume(self) -> None:
         path = self.folder / "state.pt"
         if not path.exists():
+            self._trim_log()
             return
         state = torch.load(path, map_location=self.device, weights_only=True)
         self.model.load_state_dict(state["model"])
@@ -309,18 +326,24 @@ class Trainer:
             optimizer.load_state_dict(saved)
         self.step, self.averaged = int(state["step"]), int(state.get("averaged", 0))
         self.mean.update(state.get("mean", {}))
+        if self.averaged and self.step - self.averaged + 1 != self._first_averaged():
+            # steps or their averaged share are others than when the mean was begun
+            self.averaged = 0
+            if self.step >= self._first_averaged():
+                log.warning("pretrain: the mean of the last weights begins at step %d", self.step + 1)
         self._trim_log()
         log.info("going on from step %d in %s", self.step, self.folder)
 
     def _trim_log(self) -> None:
-        """Take out what was written after the checkpoint, which will be written again, and a line cut short by a
-        kill.
+        """Take out what was written after the checkpoint, which will be written again, all of it where there is none
+        yet, and a line cut short by a kill.
         """
         path = self.folder / "log.jsonl"
         if not path.exists():
             return
         lines = path.read_text().splitlines(keepends=True)
-        lines_kept = [x for x in lines if x.endswith("}\n") and json.loads(x)["step"] <= self.step]
+        last = self.step if (self.folder / "state.pt").exists() else -1
+        lines_kept = [x for x in lines if x.endswith("}\n") and json.loads(x)["step"] <= last]
         partial = path.with_suffix(".tmp")
         partial.write_text("".join(lines_kept))
         partial.replace(path)

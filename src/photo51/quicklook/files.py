@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +14,40 @@ from photo51.io import atomic
 from photo51.quicklook.reading import Strands
 from photo51.quicklook.source import Piece
 from photo51.report.elements.browser_formats import write_bed, write_bigwig
-from photo51.types import Strand
+from photo51.types import InputError, Strand
 
 SIDE: Mapping[Strand, str] = {"+": "plus", "-": "minus"}
+
+
+def check_replaceable(folder: Path, marker: str, written: Set[str], maker: str) -> None:
+    """Refuse a folder that cannot be replaced as a whole without losing what something else put there.
+
+    Parameters
+    ----------
+    folder
+        What is to be written.
+    marker
+        File that every folder of this kind has.
+    written
+        All files that such a folder may have.
+    maker
+        Command that makes such folders.
+
+    Raises
+    ------
+    InputError
+        Naming the folder, and a file in it that is in the way.
+    """
+    if folder.resolve() == Path.cwd():
+        raise InputError(f"{folder}: need a folder that can be replaced as a whole, got the one you are in")
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: need a folder, got a file")
+    names = {p.name for p in folder.iterdir()} if folder.is_dir() else set()
+    if others := sorted(names - written if marker in names else names):
+        raise InputError(
+            f"{folder}: need an empty folder or that of an earlier `photo51 {maker}`, got one with other files"
+            f" ({others[0]})"
+        )
 
 
 def write_tsv(table: pd.DataFrame, path: Path) -> None:

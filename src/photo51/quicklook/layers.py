@@ -77,7 +77,8 @@ def layers(model: DnaModel, genomes: Genomes, params: LayersParams) -> pd.DataFr
     model
         A causal model.
     genomes
-        Prepared genomes with annotations: blocks of split `train` are learned from, those of `test` are held out.
+        Prepared genomes with annotations: blocks of split `train` are learned from, those of `select` are held out,
+        since a block is chosen here; those of `test` are not looked at.
     params
         How much is read.
 
@@ -91,7 +92,7 @@ def layers(model: DnaModel, genomes: Genomes, params: LayersParams) -> pd.DataFr
     sites = [s for s in model.sites if s.startswith("block.") and s.endswith(".out")]
     inputs = Inputs.open(genomes.folder)
     train = _read(model, genomes, inputs, sites, "train", bases=params.bases, seed=params.seed)
-    test = _read(model, genomes, inputs, sites, "test", bases=params.test_bases, seed=params.seed)
+    test = _read(model, genomes, inputs, sites, "select", bases=params.test_bases, seed=params.seed)
     classes = _probed(inputs, train.rows, test.rows, params.min_positives)
     y_train, y_test = (np.stack([c.mask[r.rows] for c in classes], axis=1) for r in (train, test))
     words = _kmers(inputs, train.rows, params.kmer), _kmers(inputs, test.rows, params.kmer)
@@ -104,7 +105,7 @@ def layers(model: DnaModel, genomes: Genomes, params: LayersParams) -> pd.DataFr
         seed=params.seed,
     )
     settled = burn_in(model, genomes, probes, sites).warmup
-    held_out = _windows(genomes, inputs, "test", params.seed).head(params.score_windows)
+    held_out = _windows(genomes, inputs, "select", params.seed).head(params.score_windows)
     rows = []
     for i, site in enumerate(progress(sites, "layers", len(sites), "blocks")):
         x, z = train.x[site], test.x[site]
@@ -132,11 +133,15 @@ def layers(model: DnaModel, genomes: Genomes, params: LayersParams) -> pd.DataFr
 def recommend(table: pd.DataFrame, params: LayersParams) -> pd.DataFrame:
     """Mark one block, with the reason; the others say what they lack.
 
-    Among the blocks whose small dictionary recovers enough of the bits, those whose probes come within `near` of the
-    best are as good, and of these the one that costs least is recommended: it comes first in the model.
+    Among the blocks whose small dictionary recovers enough of the bits (all, where a constant predicts no worse than
+    the model itself, so that none can be recovered), those whose probes come within `near` of the best are as good, and
+    of these the one that costs least is recommended: it comes first in the model.
     """
     most_recovered = table["bits_recovered"].max()
     enough = table["bits_recovered"] >= (params.recovered * most_recovered if most_recovered > 0 else most_recovered)
+    nothing = not enough.any()
+    if nothing:
+        enough = table["bits_recovered"].isna()
     best = table.loc[enough, "probe_auroc"].max()
     good = enough & (table["probe_auroc"] >= best - params.near)
     chosen = int(np.flatnonzero(good)[0])
@@ -144,11 +149,20 @@ def recommend(table: pd.DataFrame, params: LayersParams) -> pd.DataFrame:
     for i, (r, ok, as_good) in enumerate(zip(table.to_dict("records"), enough, good, strict=True)):
         if i == chosen:
             text = (
-                f"probes reach {r['probe_auroc']:.3f} (k-mers {r['kmer_auroc']:.3f}), the dictionary recovers"
-                f" {r['bits_recovered']:.2f} of the bits, and no earlier block does as well"
+                f"probes reach {r['probe_auroc']:.3f} (k-mers {r['kmer_auroc']:.3f}), "
+                + (
+                    "a constant in its place costs no bits at any block (has the model learnt anything?)"
+                    if nothing
+                    else f"the dictionary recovers {r['bits_recovered']:.2f} of the bits"
+                )
+                + ", and no earlier block does as well"
             )
         elif not ok:
-            text = f"its dictionary recovers {r['bits_recovered']:.2f} of the bits, the best {most_recovered:.2f}"
+            text = (
+                "a constant in its place costs no bits"
+                if np.isnan(r["bits_recovered"])
+                else f"its dictionary recovers {r['bits_recovered']:.2f} of the bits, the best {most_recovered:.2f}"
+            )
         elif not as_good:
             text = f"probes reach {r['probe_auroc']:.3f}, the best {best:.3f}"
         else:
@@ -297,6 +311,7 @@ def _seconds(model: DnaModel, genomes: Genomes, windows: pd.DataFrame, site: str
     took = []
     for _ in range(2):
         began = time.perf_counter()
-        model.read([ids], [site])
+        # in the memory of the processor, the numbers are there: a GPU answers before it has computed
+        model.read([ids], [site]).activations[site][0].cpu()
         took.append(time.perf_counter() - began)
     return 1e6 * min(took) / len(ids)

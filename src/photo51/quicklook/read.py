@@ -20,7 +20,7 @@ from photo51.quicklook.reading import Strands, read_piece
 from photo51.quicklook.shelf import Shelved
 from photo51.quicklook.source import Piece, Source
 from photo51.quicklook.windows import FEWEST, compared
-from photo51.types import STRANDS, InputError, Strand
+from photo51.types import STRANDS, Strand
 
 log = logging.getLogger(__name__)
 
@@ -154,19 +154,7 @@ def check_folder(folder: Path) -> None:
     InputError
         Naming it.
     """
-    if folder.resolve() == Path.cwd():
-        raise InputError(f"--out {folder}: need a folder that can be replaced as a whole, got the one you are in")
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"--out {folder}: need a folder, got a file")
-    if not folder.is_dir():
-        return
-    # the folder is replaced as a whole: what somebody put beside an earlier look would be lost
-    names = {p.name for p in folder.iterdir()}
-    if others := sorted(names - WRITTEN if PAGE in names else names):
-        raise InputError(
-            f"--out {folder}: need an empty folder or that of an earlier `photo51 read`, got one with other files"
-            f" ({others[0]})"
-        )
+    files.check_replaceable(folder, PAGE, WRITTEN, "read")
 
 
 def read_source(source: Source, model: DnaModel, shelf: Shelved) -> QuickRead:

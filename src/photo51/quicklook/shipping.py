@@ -27,6 +27,7 @@ from photo51.io.contracts.quicklook import SEED_MATCH, TYPICAL
 from photo51.io.tensors import write_tensors
 from photo51.model.families.adapters import DnaModel
 from photo51.quicklook.card import card
+from photo51.quicklook.files import check_replaceable
 from photo51.quicklook.reading import CONTEXT, read_piece
 from photo51.quicklook.shelf import ABOUT
 from photo51.quicklook.source import Piece
@@ -35,7 +36,7 @@ from photo51.sae.dictionary import CARD, WEIGHTS, Dictionary, SparseAutoencoder
 from photo51.sae.quality.measures import measure_quality
 from photo51.sae.quality.stability import SAME, found_again, seed_match_shares
 from photo51.sae.rules import Gate
-from photo51.sae.training.train import fit
+from photo51.sae.training.train import fit_once
 from photo51.shipped import shipped_folder
 from photo51.types import InputError
 
@@ -43,6 +44,13 @@ log = logging.getLogger(__name__)
 ROWS = 40_000  # held-out bases on which activations of seeds are correlated
 LONGEST = 4_096  # bases of each place that is read for the typical windows
 LARGEST = 10_000_000  # bytes of all files
+WRITTEN = {
+    ABOUT,
+    WEIGHTS,
+    CARD,
+    "README.md",
+    *(f"{n}.parquet" for n in ("names", "replication", "features", "typical")),
+}
 
 
 class Shipped(NamedTuple):
@@ -79,8 +87,11 @@ def ship(run: Path, out: Path, model: DnaModel, *, seeds: int = 2, places: int =
     Raises
     ------
     InputError
-        Where the run lacks something, naming what makes it, and where the files exceed 10 MB.
+        Where the run lacks something, naming what makes it, where `out` holds other files than an earlier shipped
+        dictionary, and where the files exceed 10 MB.
     """
+    out = out.resolve()  # where it is a link, its target is replaced
+    check_replaceable(out, ABOUT, WRITTEN, "ship-dictionary")
     _check(run)
     config, genomes = read_configuration(run / "config.yaml"), Genomes.open(run / "genome")
     main = Dictionary.load(run / "sae" / "main")
@@ -211,9 +222,7 @@ def _others(run: Path, config: Config, store: ActivationStore, seeds: int) -> di
         folder = run / "sae" / f"seed{i}"
         params: SaeParams = config.sae.model_copy(update={"seed": config.sae.seed + i})
         rows = training_rows(store, run / "genome", config.train_with, seed=params.seed)
-        if not (folder / WEIGHTS).is_file():
-            fit(rows, params, folder)
-        out[f"seed{i}"] = Dictionary.load(folder)
+        out[f"seed{i}"] = fit_once(rows, params, folder)
     if not out:
         raise InputError(
             f"{run}: need a dictionary of another seed (`controls: [seed1]`, or --seeds 1 or more), got none"

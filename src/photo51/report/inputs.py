@@ -50,6 +50,8 @@ def input_files(config: Config) -> list[Path]:
         files += folder_files(Path(config.pretrained_sae))
     files += [Path(run) / "genome" / "workspace.parquet" for run in config.train_with]
     files += [Path(name) for name in (config.motif_file, config.gene_sets, config.phylogeny_genes) if name]
+    if config.selftest.published is not None:
+        files += sorted(Path(config.selftest.published).glob("*"))
     learnt = config.learnt
     stated = (*learnt.words, learnt.memory, learnt.unseen, learnt.debug, learnt.vectors)
     files += [Path(name) for name in stated if name]

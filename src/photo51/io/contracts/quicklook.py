@@ -112,7 +112,8 @@ LAYERS = TableSpec(
         "kind": Column("str", "kind of the block"),
         "bits_recovered": Column(
             "float",
-            "share of the bits lost by a constant that a small dictionary patched in recovers, held out",
+            "share of the bits lost by a constant that a small dictionary patched in recovers, on held-out blocks"
+            " (split select); NaN: a constant loses none",
         ),
         "variance_explained": Column("float", "of the small dictionary, held out"),
         "probe_auroc": Column("float", "linear probe of annotation classes, held out, mean over classes"),

@@ -128,9 +128,10 @@ def _sequences(genomes: Genomes, seed: int, n: int = 4) -> list[NDArray[np.uint8
 
 def _difference(a: list[torch.Tensor], b: list[torch.Tensor]) -> float:
     """Largest difference between two readings of one sequence over all sites, as a share of the site's largest
-    number.
+    number; NaN where any number is none.
     """
-    return max(float((x - y).abs().max() / y.abs().max().clamp(min=1e-30)) for x, y in zip(a, b, strict=True))
+    shares = [float((x - y).abs().max() / y.abs().max().clamp(min=1e-30)) for x, y in zip(a, b, strict=True)]
+    return float(np.max(shares))  # not Python's `max`, which passes over a NaN that is not first
 
 
 def _invariances(model: DnaModel, sequences: list[NDArray[np.uint8]], seed: int) -> Iterator[Check]:
@@ -190,7 +191,8 @@ def _losses(model: DnaModel, sequences: list[NDArray[np.uint8]]) -> Iterator[Che
     if not model.spec.causal or model.spec.bp_per_token != 1:
         yield Check("loss", None, None, None, "does not apply: the model does not predict base by base")
         return
-    bits = float(np.mean([-np.nanmean(p) for p in model.log_probs(sequences, over="bases")]) / math.log(2))
+    log_probs = model.log_probs(sequences, over="bases")
+    bits = float(np.mean([_bits(p, ids) for p, ids in zip(log_probs, sequences, strict=True)]))
     random = model.spec.random_seed is not None
     means = "bits per base of the genomes at hand" + ("; fresh weights know nothing" if random else "; 2 is chance")
     yield Check("loss", None if random else bits < 2, bits, None if random else 2.0, means)
@@ -198,10 +200,18 @@ def _losses(model: DnaModel, sequences: list[NDArray[np.uint8]]) -> Iterator[Che
     if random or card is None:
         yield Check("known_loss", None, None, None, "does not apply: no loss was written down with the weights")
         return
-    got = -float(np.nanmean(model.log_probs([card["sequence"]], over="bases")[0])) / math.log(2)
+    known = np.frombuffer(card["sequence"].encode("ascii"), dtype=np.uint8)
+    got = _bits(model.log_probs([card["sequence"]], over="bases")[0], known)
     limit = 1e-4 if model.spec.dtype == "float32" else 0.02
     off = abs(got - card["bits"])
     yield Check("known_loss", off <= limit, off, limit, f"bits per base away from {card['bits']:.5f}, as published")
+
+
+def _bits(log_probs: NDArray[np.floating], ids: NDArray[np.uint8]) -> float:
+    """Mean bits of the known bases of a sequence but its first; NaN where one of them has no probability."""
+    scored = is_base(ids)
+    scored[0] = False
+    return -float(np.mean(log_probs[scored])) / math.log(2)
 
 
 def _published(model: DnaModel, params: PublishedParams) -> Iterator[Check]:

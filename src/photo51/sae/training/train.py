@@ -87,6 +87,11 @@ def fit(source: ActivationSource, params: SaeParams, folder: Path | str | None =
     return training.finish()
 
 
+def fit_once(source: ActivationSource, params: SaeParams, folder: Path) -> SparseAutoencoder:
+    """As `fit`; a dictionary that stands in the folder is taken where the same parameters and activations made it."""
+    return _made_once(begin_training(source, params, folder))
+
+
 def begin_training(
     source: ActivationSource,
     params: SaeParams,
@@ -109,7 +114,7 @@ def begin_training(
         # members see the activations in orders of their own, where the source can give them
         rows = getattr(source, "reordered", lambda _: source)(member.seed)
         path = None if folder is None else Path(folder) / "members" / str(i)
-        members.append(_member(Training(rows, member, path)))
+        members.append(_made_once(Training(rows, member, path)))
     x = getattr(source, "shared_sample", source.sample)(params.sample) if held_out is None else held_out
     start = consensus_start(members, x, params.n_features)
     counts = np.bincount(start.found_by, minlength=params.consensus + 1)
@@ -117,11 +122,11 @@ def begin_training(
     return Training(source, final_params(params), folder, start)
 
 
-def _member(training: Training) -> SparseAutoencoder:
-    """A dictionary of one seed, from its folder where it was finished before."""
+def _made_once(training: Training) -> SparseAutoencoder:
+    """A dictionary of one seed, from its folder where the same training finished before."""
     folder, stamp = training.folder, training.made
     if folder is not None and training.ranks.n == 1 and (folder / CARD).is_file():
-        # files of a member are read again only by a process alone: ranks must decide alike
+        # files are read again only by a process alone: ranks must decide alike
         loaded = Dictionary.load(folder)
         if isinstance(loaded, SparseAutoencoder) and loaded.card.get("made") == stamp:
             return loaded
