@@ -271,7 +271,8 @@ def _of_file(
         for c in read_contigs(row, account)
     ]
     source = _source(title, contigs, region, context)
-    account.close("the page")
+    if account.doubts() or any(_described(c) for c in contigs):
+        account.close("the page")
     return source._replace(doubts=tuple(account.doubts()))
 
 

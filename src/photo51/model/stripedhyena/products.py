@@ -84,7 +84,7 @@ def library() -> str:
         name = "torch"
     if name == "torch" and (error(_torch) > _EXACT or not steady(_torch)):
         log.warning(
-            "products by torch are off by %.2g of their size, or change with the rows beside them: numbers may differ"
+            "products by torch are off by %.2g of their size, or change with the other rows of a batch: numbers may differ"
             " in their last digits between batches",
             error(_torch),
         )
