@@ -84,8 +84,8 @@ def library() -> str:
         name = "torch"
     if name == "torch" and (error(_torch) > _EXACT or not steady(_torch)):
         log.warning(
-            "products by torch are off by %.2g of their size, or change with the other rows of a batch: numbers may differ"
-            " in their last digits between batches",
+            "products by torch are off by %.2g of their size, or change with the other rows of a batch: numbers may"
+            " differ in their last digits between batches",
             error(_torch),
         )
     log.info("products in float32 by %s (%s)", name, torch.backends.cpu.get_cpu_capability())
