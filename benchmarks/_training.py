@@ -1,7 +1,6 @@
 """A training step of the base shape: compiled kernels beside the layers in plain PyTorch under autocast, which trained before.
 
-CPU seconds on one thread, both sides taking turns on the same windows; optimiser and drawing of windows are left out of the
-ratios and given by themselves.
+CPU seconds on one thread, all sides taking turns on the same windows; optimiser and drawing of windows are left out.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.walk import one_thread_each
 from photo51.pretraining.step import TrainingPass, product_path
 
 log = logging.getLogger(__name__)
@@ -43,14 +43,15 @@ def training(model: StripedHyenaForCausalLM, ids: Tensor, rounds: int) -> dict[s
         "plain": lambda: _plain(model, ids),
         "gemm": _products(model, ids),
     }
-    for turn in turns.values():
-        turn()
     seconds: dict[str, list[float]] = {name: [] for name in turns}
-    for _ in range(rounds):
-        for name, turn in turns.items():
-            begun = time.process_time()
+    with one_thread_each():
+        for turn in turns.values():
             turn()
-            seconds[name].append(time.process_time() - begun)
+        for _ in range(rounds):
+            for name, turn in turns.items():
+                begun = time.process_time()
+                turn()
+                seconds[name].append(time.process_time() - begun)
     mine = np.array(seconds["compiled"])
     log.info("training: %s", product_path(torch.bfloat16))
     figures: dict[str, float | int | None] = {

@@ -2,7 +2,7 @@
 
 Parity is the largest difference of a logit from `vortex` (StripedHyena 2) and `stripedhyena` (StripedHyena 1), both on this
 CPU, on stored fixtures and on random weights. Speeds are ratios of CPU seconds, medians over rounds in which both sides take
-turns, so that other work on the machine weighs on both alike. Bits per base are those of the shipped model's card, which
+turns, so that other work on the machine weighs on both alike; extraction alone is timed once, after warm passes. Bits per base are those of the shipped model's card, which
 `photo51 model-card` measured on the corpus. What cannot be measured here is None, and the log says why.
 """
 
@@ -31,9 +31,11 @@ from photo51.config.model import ActivationParams
 from photo51.genome.preparation.prepare import prepare
 from photo51.model.checkpoints.folder import shipped_model
 from photo51.model.checkpoints.presets import PRESETS
+from photo51.model.families.adapters import load_model
 from photo51.model.families.native import Native
 from photo51.model.families.selftest import CARD
 from photo51.model.sites import Sites
+from photo51.model.stripedhyena import products
 from photo51.model.stripedhyena.cache import HyenaCache
 from photo51.model.stripedhyena.configuration import StripedHyenaConfig
 from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
@@ -71,6 +73,7 @@ def measure(*, quick: bool) -> Figures:
         "cached_vs_full": _cached(),
         "forward_vs_reference": _versus_reference(length, rounds),
         "forward_vs_gemm": _versus_products(length, rounds),
+        "forward_vs_previous": _versus_previous(length, rounds),
         **training(_build({**BASE, "attention_window": 512}), _ids(4_096, 1 if quick else 3), rounds),
         "cost_per_base_64k_vs_1k": _cost_ratio(8_192 if quick else 65_536, rounds),
         **_extraction(50_000 if quick else 500_000),
@@ -239,6 +242,22 @@ def _versus_products(length: int, rounds: int) -> float:
 
 
 @torch.no_grad()
+def _versus_previous(length: int, rounds: int) -> float:
+    """Time of a pass with products by torch's own library, as all were before one was chosen, over one with the choice."""
+    model, ids, chosen = _build({**BASE, "attention_window": 512}), _ids(length), products.library
+
+    def previous() -> None:
+        products.library = lambda: "torch"  # type: ignore[assignment]
+        try:
+            model(ids, use_cache=False)
+        finally:
+            products.library = chosen
+
+    log.info("forward: products by %s", chosen())
+    return _ratio(previous, lambda: model(ids, use_cache=False), rounds)
+
+
+@torch.no_grad()
 def _cost_ratio(long: int, rounds: int) -> float:
     """Time a base of a long sequence over that of sequences of 1,024 bases."""
     model = _build({**BASE, "attention_window": 512})
@@ -271,6 +290,7 @@ def _extraction(bases: int) -> Figures:
                 with torch.no_grad():
                     native.model.hidden(ids, sites=Sites([SITE], stop=True))
 
+        passes()  # first calls compile and measure; they count on neither side
         begun = time.monotonic()
         whole = _seconds(lambda: extract(native, genomes, windows, Path(folder) / "out", params))
         wall = time.monotonic() - begun
@@ -287,6 +307,8 @@ def _card() -> Figures:
     try:
         path = shipped_model("base") / CARD
         card = json.loads(path.read_text())
+        if load_model("sh2:base", device="cpu").spec.hash != card["model"]:
+            raise InputError(f"{path}: need the card of these weights, got that of others")
     except (InputError, OSError) as e:
         log.warning("bits per base: the shipped base model has no card (%s)", e)
         return {"frame_auroc": None}
@@ -296,6 +318,7 @@ def _card() -> Figures:
             figures[f"bits_base_{row['group']}"] = row["bits"]
         elif row["predictor"] == card["best_markov"][row["group"]]:
             figures[f"bits_markov_best_{row['group']}"] = row["bits"]
+    figures |= {f"bits_base_{row['source']}": row["bits"] for row in card.get("sources", [])}
     ours = {row["copy"]: row["auroc"] for row in card["frames"] if row["predictor"] == "model"}
     figures["frame_auroc"] = ours.get("frame_shifted")
     figures |= {f"{row['kind']}_auroc": row["auroc"] for row in card.get("rna", []) if row["predictor"] == "model"}

@@ -129,6 +129,37 @@ def test_the_card_says_what_was_measured(made):
     assert "photo51 pretrain corpus" in text
     assert (folder / "loss.svg").read_text().startswith("<?xml")
     assert len(card["known_loss"]["sequence"]) == 64
+    assert "sources" not in card or card["sources"] == [], "each group has one source"
+
+
+def test_groups_of_several_sources_are_told_by_source(made, corpus, run, tmp_path):
+    """Coding genomes and random sequence in one group: a chain of the whole group knows the genomes better."""
+    model, _, _ = made
+    r = corpus.records
+    mixed = corpus._replace(records=r.assign(group="bacteria"))
+    card = write_card(model, mixed, run, tmp_path, PARAMS)
+    rows = pd.DataFrame(card["sources"]).set_index("source")
+    assert rows["species"].to_dict() == {"one": 1, "two": 1}
+    assert rows["windows"].to_dict() == {"one": 4, "two": 4}
+    assert set(rows["chain"]) == {card["best_markov"]["bacteria"]}
+    assert rows["model_gains"].to_numpy() == pytest.approx((rows["chain_bits"] - rows["bits"]).to_numpy())
+    for source, ids in heldout_windows(mixed, 64, 4, RUN.seed, by="source").items():
+        want = bits_per_base(model.model, torch.from_numpy(ids.astype(np.int64)))
+        assert rows.loc[source, "bits"] == pytest.approx(want.mean(), abs=1e-5)
+    assert "single genes are not genomes" in (tmp_path / "README.md").read_text()
+
+
+def test_what_the_model_did_not_read_and_what_is_not_known_of_it_is_said(made, corpus, run, tmp_path):
+    model, _, _ = made
+    (tmp_path / "run").mkdir()
+    for name in ("log.jsonl", "params.json"):
+        (tmp_path / "run" / name).write_bytes((run / name).read_bytes())
+    params = json.loads((run / "params.json").read_text())
+    (tmp_path / "run" / "params.json").write_text(json.dumps(params | {"mixture": {"one": 1.0}}))
+    write_card(model, corpus, tmp_path / "run", tmp_path / "run", PARAMS)
+    text = (tmp_path / "run" / "README.md").read_text()
+    assert "that of two too, which the model did not read" in text
+    assert "species that were never trained on" in text
 
 
 def test_notes_beside_the_weights_are_on_the_page(made, corpus, run, tmp_path):

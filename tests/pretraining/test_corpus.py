@@ -6,6 +6,8 @@ import pytest
 
 from photo51.pretraining.corpus import Sampler, heldout_windows, load_corpus, pack
 
+FLIP = str.maketrans("ACGT", "TGCA")
+
 RNG = np.random.default_rng(0)
 
 
@@ -109,3 +111,37 @@ def test_heldout_windows_come_from_heldout_records_on_alternating_strands(corpus
     windows = heldout_windows(packed, 100, 4, seed=0)
     assert list(windows) == ["bacteria"]
     assert [set(bytes(w).decode()) for w in windows["bacteria"]] == [{"G"}, {"C"}, {"G"}, {"C"}]
+
+
+def test_every_heldout_species_is_read_on_both_strands_in_an_order_that_no_name_decides(tmp_path):
+    """Six species of one record each, told by their length of A's before a run of C's."""
+    names = "abcdef"
+    sequences = {n: "A" * (10 + i) + "C" * (90 - i) for i, n in enumerate(names)}
+    rows = [(n, "g" if n < "d" else "h", "x", f"species {n}", "heldout") for n in names]
+    records = pd.DataFrame(rows, columns=["record", "source", "group", "species", "split"])
+    packed = pack(sequences, records, tmp_path / "corpus")
+
+    def read(seed, n, **options):
+        drawn: dict = {}
+        for key, windows in heldout_windows(packed, 100, n, seed=seed, **options).items():
+            for w in windows:
+                forward = bytes(w).decode() if bytes(w).startswith(b"A") else bytes(w).decode().translate(FLIP)[::-1]
+                drawn.setdefault(key, []).append((names[forward.count("A") - 10], bytes(w).startswith(b"A")))
+        return drawn
+
+    both = read(0, 12)["x"]
+    assert sorted(both) == [(n, strand) for n in names for strand in (False, True)]
+    firsts = {tuple(n for n, _ in read(seed, 3)["x"]) for seed in range(6)}
+    assert len(firsts) > 1
+    by_source = read(0, 6, by="source")
+    assert {key: {n for n, _ in found} for key, found in by_source.items()} == {"g": set("abc"), "h": set("def")}
+
+
+def test_windows_of_gaps_are_none(tmp_path, caplog):
+    rows = [("a", "g", "x", "s1", "heldout"), ("b", "g", "y", "s2", "heldout")]
+    records = pd.DataFrame(rows, columns=["record", "source", "group", "species", "split"])
+    packed = pack({"a": "N" * 900 + "ACGT" * 60, "b": "N" * 500}, records, tmp_path / "corpus")
+    windows = heldout_windows(packed, 100, 4, seed=0)
+    assert list(windows) == ["x"]
+    assert all(np.isin(w, list(b"ACGT")).mean() >= 0.9 for w in windows["x"])
+    assert "y: 0 of 4 held-out windows" in caplog.text

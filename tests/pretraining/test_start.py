@@ -138,7 +138,9 @@ def test_the_command_takes_it_and_the_card_says_so(corpus, model, tmp_path):
     result = CliRunner().invoke(app, [*words, "--device", "cpu", "--threads", "1"])
     assert result.exit_code == 0, result.output
     trained = read_run(tmp_path / "run")
-    none = Heldout(pd.DataFrame({"predictor": ["markov_1"], "group": ["x"]}), pd.DataFrame(), pd.DataFrame(), {})
+    none = Heldout(
+        pd.DataFrame({"predictor": ["markov_1"], "group": ["x"]}), pd.DataFrame(), pd.DataFrame(), {}, pd.DataFrame()
+    )
     assert runs_before(trained) is None, "the model has no card"
     card = {"parameters": 1, "steps": 1, "bases_read": 192, "window": 48, "licence": "x", "best_markov": {}}
     heldout = none._replace(bits=pd.DataFrame({"predictor": ["markov_1"], "group": ["x"], "bits": [2.0]}))
@@ -159,6 +161,10 @@ def test_the_command_takes_it_and_the_card_says_so(corpus, model, tmp_path):
     assert "which had been trained for 100 steps on 31.9 million bases: 31.9 million bases in all" in text
     assert "pretrained/after-2 --from pretrained/after-1/model --params run_2.yaml" in text
     assert "start" not in text[text.index("Parameters of run 2") :]
+    # nothing is counted after a model whose own beginning is not known
+    unknown = {"model": trained.start_digest, "bases_trained": None, "runs": [first]} | first
+    (tmp_path / "before/card.json").write_text(json.dumps(unknown))
+    assert runs_before(trained) is None
     (tmp_path / "before/card.json").write_text(json.dumps({"model": "of other weights"} | first))
     assert runs_before(trained) is None
     both = CliRunner().invoke(app, [*words[:4], json.dumps({**RUN, "start": "sh2:nano"}), "--from", model])

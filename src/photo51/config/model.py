@@ -78,7 +78,7 @@ class ModelCardParams(Params):
     """What a model card compares."""
 
     order: int = Field(default=12, ge=1, le=13, description="longest context of the Markov chains (bases)")
-    windows: int = Field(default=12, ge=2, description="held-out windows of each group")
+    windows: int = Field(default=24, ge=2, description="held-out windows of each group, and of each source")
     tuning_windows: int = Field(
         default=24, ge=2, description="windows of each group on which strengths of the chains are fitted"
     )

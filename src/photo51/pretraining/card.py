@@ -19,10 +19,13 @@ from photo51.config.pretrain import PretrainParams
 from photo51.io import atomic, write_json
 from photo51.model.families.adapters import DnaModel
 from photo51.model.families.selftest import CARD, read_card
+from photo51.model.stripedhyena.configuration import StripedHyenaConfig
+from photo51.model.tokenizer import is_base
 from photo51.pretraining.corpus import Corpus
 from photo51.pretraining.heldout import MODEL, Heldout, best_markov, compare_heldout, model_log_probs
 from photo51.pretraining.pictures import write_svg
 from photo51.pretraining.recipe import read_recipe
+from photo51.pretraining.start import FIELDS, field_of
 from photo51.shipped import shipped_folder
 from photo51.types import InputError
 
@@ -100,10 +103,10 @@ def write_card(model: DnaModel, corpus: Corpus, run: Path, folder: Path, params:
         For a folder without a run, and a run of another architecture.
     """
     trained, log = read_run(run), read_pretraining_log(run)
-    for key, value in trained.architecture.items():
-        got = model.spec.config.get(key)
-        if key != "block_kinds" and got is not None and got != value:
-            raise InputError(f"{run}: need the run of {folder} ({key} {got}), got one with {key} {value}")
+    stated = StripedHyenaConfig(**trained.architecture)
+    for name in FIELDS:
+        if (got := field_of(model.model.config, name)) != (value := field_of(stated, name)):
+            raise InputError(f"{run}: need the run of {folder} ({name} {got}), got one with {name} {value}")
     # windows of the first run's seed, so that the cards of all that came from it compare
     before = runs_before(trained)
     seed = (before or [{}])[0].get("parameters", {}).get("seed", trained.seed)
@@ -134,8 +137,8 @@ def runs_before(trained: PretrainParams) -> list[dict[str, Any]] | None:
         card = read_card(trained.start)
     except InputError:  # the model was moved since
         card = None
-    if card is None or card["model"] != trained.start_digest:
-        return None
+    if card is None or card["model"] != trained.start_digest or card.get("bases_trained", 0) is None:
+        return None  # also where the runs it lists began with a model of which nothing is known
     one = {key: card[key] for key in ("model", "steps", "bases_read")}
     return list(card.get("runs", [one]))
 
@@ -150,7 +153,9 @@ def _summary(
     steps = int(log["step"].max())
     bases = steps * trained.batch * trained.length
     own = {"model": model.spec.hash, "steps": steps, "bases_read": bases, "parameters": trained.model_dump(mode="json")}
-    first = next(iter(heldout.windows.values()))[0, :_KNOWN]
+    known = (w[:_KNOWN] for windows in heldout.windows.values() for w in windows if is_base(w[:_KNOWN]).all())
+    if (first := next(known, None)) is None:
+        raise InputError(f"corpus: need a held-out window that begins with {_KNOWN} known bases, got none")
     sequence = first.tobytes().decode("ascii")
     bits = -float(np.nanmean(model_log_probs(model, first[None]).astype(np.float64))) / math.log(2)
     return {
@@ -172,6 +177,7 @@ def _summary(
         "best_markov": {group: best_markov(heldout.bits, group) for group in heldout.windows},
         "frames": heldout.frames.to_dict("records"),
         "rna": heldout.rna.to_dict("records"),
+        "sources": heldout.sources.to_dict("records"),
     }
 
 
@@ -220,7 +226,7 @@ def as_markdown(name: str, card: Mapping[str, Any], heldout: Heldout, corpus: Co
     return "\n".join(
         [
             *_head(name, card, trained),
-            *_heldout(heldout, card, order),
+            *_heldout(heldout, card, order, corpus),
             *_coding(heldout.frames),
             *_structured(heldout.rna),
             *_data(corpus, trained),
@@ -276,13 +282,19 @@ def _beginning(card: Mapping[str, Any], trained: PretrainParams) -> str:
     return f"{begun}, which had been trained for {', then '.join(earlier)}: {total:.1f} million bases in all."
 
 
-def _heldout(heldout: Heldout, card: Mapping[str, Any], order: int) -> list[str]:
+def _heldout(heldout: Heldout, card: Mapping[str, Any], order: int, corpus: Corpus) -> list[str]:
+    never = (
+        "species held out of this run (what the starting weights had read before is not known)"
+        if card["bases_trained"] is None
+        else "species that were never trained on"
+    )
     lines = [
         "## Held-out species",
         "",
         (
-            "Bits per base (2 is chance) on windows of species that were never trained on, compared with the best of"
-            f" the Markov chains of orders 1 to {order}. Chains counted the same training sequence on both strands,"
+            f"Bits per base (2 is chance) on windows of {never}, species in turn in random order and each on either"
+            f" strand, compared with the best of the Markov chains of orders 1 to {order}. Chains counted"
+            f" {_counted(card, corpus)} on both strands,"
             " all of it (`markov_K`) or the group's alone (`markov_own_K`); counts of an order are joined with the"
             " order below by strengths fitted on training species kept back (MacKay and Peto 1995,"
             " doi:10.1017/S1351324900000218). The best chain is chosen on the held-out windows, in its favour."
@@ -305,6 +317,33 @@ def _heldout(heldout: Heldout, card: Mapping[str, Any], order: int) -> list[str]
     for k in range(1, order + 1):
         cells = [f"{wide.loc[g, f'markov_{k}']:.4f} | {wide.loc[g, f'markov_own_{k}']:.4f}" for g in heldout.windows]
         lines.append(f"| {k} | " + " | ".join(cells) + " |")
+    return [*lines, "", *_by_source(heldout.sources)]
+
+
+def _counted(card: Mapping[str, Any], corpus: Corpus) -> str:
+    """What the chains counted: all training sequence, be it that no run of the model drew from a source of it."""
+    drawn = {s for run in card["runs"] for s, share in run.get("parameters", {}).get("mixture", {}).items() if share}
+    unread = sorted(set(corpus.records.loc[corpus.records["split"] == "train", "source"]) - drawn)
+    if not drawn or not unread:
+        return "the same training sequence"
+    return f"the corpus's training sequence (that of {', '.join(unread)} too, which the model did not read)"
+
+
+def _by_source(table: pd.DataFrame) -> list[str]:
+    if not len(table):
+        return []
+    groups = " and ".join(dict.fromkeys(table["group"]))
+    lines = [
+        f"Windows of {groups} come from several sources; single genes are not genomes. By source:",
+        "",
+        "| source | species | windows | model | best chain of the group | its bits | model needs less by (± s.e.) |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {r['source']} | {r['species']} | {r['windows']} | {r['bits']:.4f} ± {r['bits_se']:.4f} | {r['chain']} |"
+        f" {r['chain_bits']:.4f} | {r['model_gains']:+.4f} ± {r['model_gains_se']:.4f} |"
+        for r in table.to_dict("records")
+    ]
     return [*lines, ""]
 
 
@@ -317,7 +356,7 @@ def _coding(frames: pd.DataFrame) -> list[str]:
             f"{int(frames['genes'].iloc[0])} long open reading frames of held-out bacteria and phages, each read alone,"
             " against copies: with a base put in and taken out in turn every 20 codons, so that every other segment is"
             " out of frame; and with its codons in another order. AUROC: a gene is likelier a base than a copy of any"
-            " gene. Paired: than its own copy."
+            " gene. Paired: than its own copy. The chain is the best one of each gene's own group."
         ),
         "",
         "| predictor | copy | AUROC | paired | bits, in frame | bits, copy |",
@@ -341,8 +380,8 @@ def _structured(rna: pd.DataFrame) -> list[str]:
         (
             "Places of held-out bacteria that resemble a tRNA or rRNA gene of *E. coli* in three quarters of their"
             f" bases or more, without a gap ({numbers}; rRNA in pieces of"
-            " 200 bases), each read after what stands before it, against copies in the same place with their bases in"
-            " another order and each dinucleotide as often (Altschul and Erickson 1985,"
+            " 200 bases, 5S rRNA whole), each read after what stands before it, against copies in the same place with"
+            " their bases in another order and each dinucleotide as often (Altschul and Erickson 1985,"
             " doi:10.1093/oxfordjournals.molbev.a040370). These genes hardly change: that a species was held out does"
             " not mean that none like them was read."
         ),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 from photo51.model.tokenizer import EOD, is_base, reverse_complement, token_ids
 from photo51.types import InputError
 
+log = logging.getLogger(__name__)
+_KNOWN, _TRIES = 0.9, 100
 RECORD_COLUMNS = ("record", "source", "group", "species", "split")
 
 
@@ -171,26 +174,46 @@ def heldout_windows(
     length: int,
     per_group: int,
     seed: int,
+    *,
     groups: list[str] | None = None,
     split: str = "heldout",
+    by: Literal["group", "source"] = "group",
 ) -> dict[str, NDArray[np.uint8]]:
-    """Fixed windows of whole records from held-out species, group → (windows, length); both strands alternate.
+    """Fixed windows of whole records from held-out species, group (or source) → (windows, length).
 
-    Records shorter than `length` are left out: every window is one segment of one genome.
+    Species come in turn, in an order drawn by the seed, and each on either strand in turn. Records shorter than
+    `length` are left out, so that every window is one segment of one genome, and so are windows of which a tenth is not
+    known: a group that has no others is left out with a warning.
     """
     rng = np.random.default_rng([seed, 51])
     records = corpus.records[(corpus.records["split"] == split) & (corpus.records["length"] >= length)]
     out = {}
-    for group, table in records.groupby("group", sort=True):
+    for group, table in records.groupby(by, sort=True):
         if groups is not None and group not in groups:
             continue
         by_species = [t for _, t in table.groupby("species", sort=True)]
+        order = rng.permutation(len(by_species))
         rows = []
         for i in range(per_group):
-            t = by_species[i % len(by_species)]
-            row = t.iloc[rng.choice(len(t), p=(t["length"] / t["length"].sum()).to_numpy())]
-            start = int(row["offset"]) + int(rng.integers(0, row["length"] - length + 1))
-            piece = np.array(corpus.tokens[start : start + length])
-            rows.append(reverse_complement(piece) if i % 2 else piece)
-        out[str(group)] = np.stack(rows)
+            piece = _known_window(corpus, by_species[order[i % len(order)]], length, rng)
+            if piece is not None:
+                # each time round, a species is read on its other strand
+                rows.append(reverse_complement(piece) if sum(divmod(i, len(order))) % 2 else piece)
+        if len(rows) < per_group:
+            log.warning("%s: %d of %d held-out windows found whose bases are known", group, len(rows), per_group)
+        if rows:
+            out[str(group)] = np.stack(rows)
     return out
+
+
+def _known_window(
+    corpus: Corpus, records: pd.DataFrame, length: int, rng: np.random.Generator
+) -> NDArray[np.uint8] | None:
+    """A random window of records, drawn by length, of which nine in ten bases are known; None after 100 tries."""
+    for _ in range(_TRIES):
+        row = records.iloc[rng.choice(len(records), p=(records["length"] / records["length"].sum()).to_numpy())]
+        start = int(row["offset"]) + int(rng.integers(0, row["length"] - length + 1))
+        piece = np.array(corpus.tokens[start : start + length])
+        if is_base(piece).mean() >= _KNOWN:
+            return piece
+    return None

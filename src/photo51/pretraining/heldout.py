@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from photo51.config.model import ModelCardParams
-from photo51.io.contracts.model import FRAMES, HELDOUT, RNA_COPIES
+from photo51.io.contracts.model import FRAMES, HELDOUT, HELDOUT_SOURCES, RNA_COPIES
 from photo51.model.families.adapters import DnaModel
 from photo51.pretraining.corpus import Corpus, heldout_windows
 from photo51.pretraining.frames import COPIES, long_open_frames, separation, with_copies
@@ -43,12 +43,30 @@ class Heldout(NamedTuple):
         tRNA and rRNA genes against copies (contract `RNA_COPIES`).
     windows
         Group → the held-out windows, (windows, length).
+    sources
+        The same by source, for groups that come from several (contract `HELDOUT_SOURCES`).
     """
 
     bits: pd.DataFrame
     frames: pd.DataFrame
     rna: pd.DataFrame
     windows: dict[str, NDArray[np.uint8]]
+    sources: pd.DataFrame
+
+
+class Gene(NamedTuple):
+    """An open reading frame.
+
+    Attributes
+    ----------
+    group
+        Group of its species.
+    ids
+        Its bases, (length,).
+    """
+
+    group: str
+    ids: NDArray[np.uint8]
 
 
 def compare_heldout(model: DnaModel, corpus: Corpus, length: int, seed: int, params: ModelCardParams) -> Heldout:
@@ -85,7 +103,49 @@ def compare_heldout(model: DnaModel, corpus: Corpus, length: int, seed: int, par
         for name, per_order in chains.predict(group, ids).items():
             bits[group] |= {f"{name}_{k}": _bits(per_order[k]) for k in range(1, params.order + 1)}
     frames, rna = _frames(model, chains, bits, genes, params), _rna(model, chains, bits, structured, params)
-    return Heldout(heldout_table(bits), frames, rna, windows)
+    table = heldout_table(bits)
+    by_source = heldout_windows(corpus, length, params.windows, seed, by="source")
+    return Heldout(table, frames, rna, windows, _sources(model, corpus, length, chains, table, by_source))
+
+
+def _sources(
+    model: DnaModel,
+    corpus: Corpus,
+    length: int,
+    chains: _Chains,
+    table: pd.DataFrame,
+    windows: Mapping[str, NDArray[np.uint8]],
+) -> pd.DataFrame:
+    """Bits by source, of groups that come from several: single genes are not genomes (contract `HELDOUT_SOURCES`)."""
+    r = corpus.records
+    long = r[(r["split"] == "heldout") & (r["length"] >= length) & r["source"].isin(windows)]
+    rows = []
+    for group, part in long.groupby("group", sort=True):
+        sources = sorted(set(part["source"]))
+        if len(sources) < 2 or group not in chains.own:
+            continue
+        best = best_markov(table, str(group))
+        kind, order = best.rsplit("_", 1)
+        for source in sources:
+            ids = windows[source]
+            mine, theirs = _bits(model_log_probs(model, ids)), _bits(chains.predict(str(group), ids)[kind][int(order)])
+            gain, root = theirs - mine, np.sqrt(len(mine))
+            rows.append(
+                (
+                    source,
+                    group,
+                    part.loc[part["source"] == source, "species"].nunique(),
+                    len(mine),
+                    mine.mean(),
+                    mine.std(ddof=1) / root,
+                    best,
+                    theirs.mean(),
+                    gain.mean(),
+                    gain.std(ddof=1) / root,
+                )
+            )
+    found = pd.DataFrame(rows, columns=list(HELDOUT_SOURCES.columns))
+    return HELDOUT_SOURCES.check(found) if rows else HELDOUT_SOURCES.empty()
 
 
 def model_log_probs(model: DnaModel, windows: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -151,7 +211,7 @@ class _Chains:
         self.strengths: dict[tuple[str, str], NDArray[np.float64]] = {}
         pooled = from_longest(self.pooled)
         for group in groups:
-            ids = heldout_windows(tuned, length, params.tuning_windows, params.seed, [group], TUNE)
+            ids = heldout_windows(tuned, length, params.tuning_windows, params.seed, groups=[group], split=TUNE)
             if group not in ids or group not in tuning:
                 raise InputError(
                     f"corpus: need training species of {group} to fit Markov chains on, got fewer than two"
@@ -199,13 +259,14 @@ def _with_tuning_species(records: pd.DataFrame, groups: list[str], length: int, 
     return records.assign(split=split)
 
 
-def heldout_genes(corpus: Corpus, params: ModelCardParams) -> list[NDArray[np.uint8]]:
+def heldout_genes(corpus: Corpus, params: ModelCardParams) -> list[Gene]:
     """Long open reading frames of held-out genomes of bacteria and phages, as many of each species as it has, up to a
     share.
     """
     by_species = []
     for number, (_, table) in enumerate(_heldout_genomes(corpus, GENE_GROUPS)):
-        genes = [g for piece in _pieces(corpus, table) for g in long_open_frames(piece, params.codons)]
+        group = str(table["group"].iloc[0])
+        genes = [Gene(group, g) for piece in _pieces(corpus, table) for g in long_open_frames(piece, params.codons)]
         rng = np.random.default_rng([params.seed, 5, number])
         by_species.append([genes[i] for i in rng.permutation(len(genes))])
     in_turn = [genes[i] for i in range(max(map(len, by_species), default=0)) for genes in by_species if i < len(genes)]
@@ -235,18 +296,23 @@ def heldout_rna(corpus: Corpus, params: ModelCardParams) -> list[RnaGene]:
     ]
 
 
-def _frames(
-    model: DnaModel, chains: _Chains, bits: Bits, genes: list[NDArray[np.uint8]], params: ModelCardParams
-) -> pd.DataFrame:
-    group = next((g for g in GENE_GROUPS if g in bits), None)
-    if group is None or len(genes) < 2:
+def _frames(model: DnaModel, chains: _Chains, bits: Bits, genes: list[Gene], params: ModelCardParams) -> pd.DataFrame:
+    genes = [g for g in genes if g.group in bits]
+    if len(genes) < 2:
         return FRAMES.empty()
-    sets = with_copies(genes, min(params.gene_bases, 3 * params.codons - 60) // 3 * 3, params.seed)
-    best = best_markov(heldout_table(bits), group)
-    kind, order = best.rsplit("_", 1)
+    sets = with_copies([g.ids for g in genes], min(params.gene_bases, 3 * params.codons - 60) // 3 * 3, params.seed)
+    groups, table = np.array([g.group for g in genes]), heldout_table(bits)
+    best = {group: best_markov(table, group) for group in dict.fromkeys(groups.tolist())}
+    by_chains = {name: np.zeros(ids.shape) for name, ids in sets.items()}
+    for group, chain in best.items():
+        # a chain of bacteria would be a weak rival on genes of phages
+        own, (kind, order) = groups == group, chain.rsplit("_", 1)
+        for name, ids in sets.items():
+            by_chains[name][own] = chains.predict(group, ids[own])[kind][int(order)]
+    label = " and ".join(f"{chain} of {group}" for group, chain in best.items())
     scored = {
         MODEL: {name: model_log_probs(model, ids) for name, ids in sets.items()},
-        best: {name: chains.predict(group, ids)[kind][int(order)] for name, ids in sets.items()},
+        label if len(best) > 1 else next(iter(best.values())): by_chains,
     }
     rows = [
         (predictor, copy, *separation(each["real"], each[copy]), len(genes))

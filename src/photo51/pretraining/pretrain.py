@@ -295,7 +295,7 @@ class Trainer:
         bits = {}
         for group, windows in self.heldout.items():
             losses = [bits_per_base(self.model, ids) for ids in _batches(windows, self.p.batch, self.device)]
-            bits[group] = round(float(np.mean(np.concatenate(losses))), 5)
+            bits[group] = round(float(np.nanmean(np.concatenate(losses))), 5)
         self.model.train()
         log.info("held-out bits per base: %s", bits)
         return bits
@@ -396,7 +396,7 @@ def bits_per_base(model: StripedHyenaForCausalLM, ids: Tensor, skip: int = 0) ->
     """Bits per base of each sequence (batch, length), scored over the 4 bases alone, from base `skip + 1` on.
 
     The softmax is taken over A, C, G, T so that models with other vocabularies, and Markov chains, are compared on the
-    same question. Positions that hold another letter are left out.
+    same question. Positions that hold another letter are left out; NaN where nothing else is there.
     """
     bases = torch.tensor([65, 67, 71, 84], device=ids.device)
     hidden = model.hidden(ids)
@@ -404,4 +404,4 @@ def bits_per_base(model: StripedHyenaForCausalLM, ids: Tensor, skip: int = 0) ->
     logits = model.logits(hidden[:, skip:-1])[..., bases].float()
     target = (ids[:, skip + 1 :, None] == bases).float()
     nats = -(torch.log_softmax(logits, -1) * target).sum(-1)
-    return (nats.sum(1) / target.sum((1, 2)).clamp(min=1) / math.log(2)).cpu().numpy()
+    return (nats.sum(1) / target.sum((1, 2)) / math.log(2)).cpu().numpy()

@@ -13,7 +13,7 @@ from photo51.types import InputError
 
 _LETTERS = {"hcs": "s", "hcm": "m", "hcl": "l", "attn": "a", "h1": "h"}
 _ATTRIBUTES = {"max_length": "max_position_embeddings"}
-_FIELDS = tuple(
+FIELDS = tuple(
     name for name in inspect.signature(StripedHyenaConfig.__init__).parameters if name not in {"self", "kwargs"}
 )
 
@@ -21,7 +21,7 @@ _FIELDS = tuple(
 def architecture_of(config: StripedHyenaConfig) -> dict[str, Any]:
     """Fields by which an architecture differs from the defaults, as `PretrainParams.architecture` states them."""
     plain = StripedHyenaConfig()
-    stated = {name: field_of(config, name) for name in _FIELDS}
+    stated = {name: field_of(config, name) for name in FIELDS}
     return {name: value for name, value in stated.items() if value != field_of(plain, name)}
 
 
@@ -52,7 +52,7 @@ def started(params: PretrainParams) -> tuple[PretrainParams, StripedHyenaForCaus
         raise InputError(
             f"--from: need the model of digest {params.start_digest}, got {params.start} of {opened.spec.hash}"
         )
-    if unknown := sorted(set(params.architecture) - set(_FIELDS)):
+    if unknown := sorted(set(params.architecture) - set(FIELDS)):
         raise InputError(f"architecture: need fields of StripedHyenaConfig, got {unknown[0]!r}")
     config, stated = model.config, StripedHyenaConfig(**params.architecture)
     assert isinstance(config, StripedHyenaConfig)

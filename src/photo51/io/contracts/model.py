@@ -50,11 +50,30 @@ HELDOUT = TableSpec(
     },
 )
 
+HELDOUT_SOURCES = TableSpec(
+    "heldout_sources",
+    "bits per base on held-out windows of one source, of a group whose sequence comes from several",
+    {
+        "source": Column("str", "source of the sequence"),
+        "group": Column("str", "group of species"),
+        "species": Column("int", "held-out species with records of a window's length"),
+        "windows": Column("int", "windows scored"),
+        "bits": Column("float", "mean bits per base of the model"),
+        "bits_se": Column("float", "standard error over windows"),
+        "chain": Column("str", "the best Markov chain of the group, as in the table `heldout`"),
+        "chain_bits": Column("float", "its mean bits per base"),
+        "model_gains": Column("float", "mean bits per base that the model needs less than it"),
+        "model_gains_se": Column("float", "its standard error over windows"),
+    },
+)
+
 FRAMES = TableSpec(
     "frames",
     "how one predictor tells open reading frames of held-out genomes from one kind of copy of them",
     {
-        "predictor": Column("str", "`model`, or the best Markov chain, as in the table `heldout`"),
+        "predictor": Column(
+            "str", "`model`, or the best Markov chain of each gene's own group, as in the table `heldout`"
+        ),
         "copy": Column("str", "`frame_shifted` or `codon_shuffled`"),
         "auroc": Column("float", "probability that a gene is likelier a base than a copy of any gene"),
         "paired": Column("float", "share of genes likelier than their own copy"),
@@ -69,7 +88,7 @@ RNA_COPIES = TableSpec(
     "how one predictor tells genes of structured RNA of held-out bacteria from copies with the same dinucleotides",
     {
         "predictor": Column("str", "`model`, or the best Markov chain of bacteria, as in the table `heldout`"),
-        "kind": Column("str", "`tRNA`, or `rRNA` (pieces of 200 bases)"),
+        "kind": Column("str", "`tRNA`, or `rRNA` (pieces of 200 bases; 5S rRNA whole)"),
         "auroc": Column("float", "probability that a gene is likelier a base than a copy of any gene of its kind"),
         "paired": Column("float", "share of genes likelier than their own copy"),
         "bits_real": Column("float", "bits per base of the genes, each after what stands before it"),
