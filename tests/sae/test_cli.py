@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from photo51.activations.splits import split_rows, training_rows
+from photo51.activations.splits import _require_unlike, split_rows, training_rows
 from photo51.activations.store import ActivationStore
 from photo51.cli import app
+from photo51.config.genome import GenomeParams
+from photo51.genome.preparation.prepare import prepare
 from photo51.io import provenance, read_table, write_table
 from photo51.io.contracts.genome import SEQUENCES, WORKSPACE
 from photo51.io.contracts.sae import DENSITY, FOUND_AGAIN, QUALITY, STABILITY, SWEEP
@@ -285,3 +287,48 @@ def test_another_run_without_activations_is_refused(run, tmp_path):
     with_sequence(root(run), "a")
     with pytest.raises(InputError, match=r"train_with: need activations .*none.*read_model"):
         training_rows(ActivationStore(run), root(run) / "genome", [tmp_path / "none"])
+
+
+def test_no_dictionary_is_found_again_in_itself(run):
+    train(run, "main")
+    seed1 = train(run, "seed1", seed=52)
+    call("sae-quality", root(run), "--sae", "seed1", "--threads", 1)
+    assert not (seed1 / "found_again.parquet").exists(), "seed1 has no other seed beside it"
+    with pytest.raises(InputError, match="need one of another seed, got the same once more"):
+        measure(run, "seed1", "seed1")
+    with pytest.raises(InputError, match="--sae seed1: need another seed than that of"):
+        train(run, "seed1")
+
+
+def test_copies_of_what_is_held_out_are_refused_under_any_name_and_on_either_strand(tmp_path):
+    """One genome whole, and another run's extract of its reverse complement, from 1,000 bases before a held-out block."""
+    text = "".join(np.random.default_rng(4).choice(list("ACGT"), 40_000))
+
+    def prepared(name, sequence, **splits):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "s.fa").write_text(f">{name}\n{sequence}\n")
+        (folder / "g.tsv").write_text(f"genome\tsequence\n{name}\ts.fa\n")
+        return prepare(folder / "g.tsv", folder / "genome", GenomeParams(block=2_000, gap=64, **splits))
+
+    own = prepared("own", text)
+    held = own.workspace().table.query("split == 'test'").iloc[0]
+    inside = text[held["start"] : held["end"]][:1_500]
+    flipped = inside.translate(str.maketrans("ACGT", "TGCA"))[::-1]
+    other = "".join(np.random.default_rng(5).choice(list("ACGT"), 30_000))
+    whole = {"train": 0.98, "select": 0.01, "test": 0.01}
+    apart, copied = (
+        prepared("apart", other, **whole),
+        prepared("copied", other[:9_000] + flipped + other[9_000:], **whole),
+    )
+    _require_unlike(own, apart, tmp_path / "apart")
+    with pytest.raises(InputError, match=r"no copies of what this run holds out.*split test"):
+        _require_unlike(own, copied, tmp_path / "copied")
+
+
+def test_other_runs_that_were_learnt_from_are_on_the_card(run, tmp_path, world, small_run):
+    with_sequence(root(run), "a")
+    another_run(small_run, tmp_path / "more", world, "b")
+    call("train-sae", root(run), "--sae", "x", "--params", json.dumps(PARAMS), "--with-run", tmp_path / "more")
+    assert Dictionary.load(root(run) / "sae" / "x").card["train_with"] == [str(tmp_path / "more")]
+    assert "train_with" not in Dictionary.load(train(run, "alone")).card

@@ -135,3 +135,19 @@ def test_a_dictionary_is_trained_once_and_again_where_its_recipe_is_another(tmp_
     fit(source, few, tmp_path)
     assert "made" not in Dictionary.load(tmp_path).card
     assert fit_once(source, few, tmp_path).card["made"]
+
+
+def test_a_kill_between_weights_and_card_is_mended_by_the_next_training(tmp_path):
+    source, few = Rays(3), params(tokens=2_000)
+    fit_once(source, params(tokens=2_000, k=4), tmp_path / "a")
+    first = fit_once(source, few, tmp_path / "b")
+    # the new weights were written, the card is still that of another recipe
+    (tmp_path / "a" / WEIGHTS).write_bytes((tmp_path / "b" / WEIGHTS).read_bytes())
+    assert fit_once(source, few, tmp_path / "a").hash == first.hash
+    assert Dictionary.load(tmp_path / "a").hash == first.hash
+
+
+def test_a_consensus_reads_what_its_members_read_and_half_as_much_again():
+    p = params(consensus=3, tokens=3_000_000)
+    assert p.tokens_read == 3 * 3_000_000 + 1_500_000 == sum(x.tokens for x in (*member_params(p), final_params(p)))
+    assert params(tokens=3_000_000).tokens_read == 3_000_000

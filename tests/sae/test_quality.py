@@ -7,7 +7,7 @@ import pytest
 from photo51.activations.store import ActivationStore
 from photo51.config.sae import Gates, QualityParams, SaeParams, SweepParams
 from photo51.io.origin import Origin
-from photo51.sae.dictionary import SparseAutoencoder
+from photo51.sae.dictionary import Dictionary, SparseAutoencoder
 from photo51.sae.quality.measures import measure_quality, row
 from photo51.sae.quality.report import quality_report, with_fidelity
 from photo51.sae.quality.sweep import choose, sweep
@@ -120,3 +120,25 @@ def test_a_sweep_trains_measures_and_does_not_train_again(run, tmp_path):
     again = sweep(store.rows(), store.rows(), params, tmp_path)
     assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("sae.safetensors")} == before
     pd.testing.assert_frame_equal(table, again)
+
+
+def test_seeds_of_a_sweep_see_the_bases_in_other_orders(run, tmp_path):
+    """Begun at the same centroids, the order alone tells seeds apart: one order would give a stability of exactly 1."""
+    store = ActivationStore(run)
+    learnt, held_out = (store.rows(seed=0) for _ in range(2))
+    small = {"n_features": 48, "k": 4, "tokens": 4_000, "batch": 500, "sample": 2_000, "beginning": "centroids"}
+    params = SweepParams(widths=(48,), ks=(4,), learning_rates=(3e-3,), seeds=(0, 1), sae=SaeParams(**small))
+    sweep(learnt, held_out, params, tmp_path)
+    one, two = (Dictionary.load(tmp_path / f"topk-48-4-0.003-{seed}") for seed in (0, 1))
+    assert one.hash != two.hash
+
+
+def test_the_sparsest_is_so_by_what_is_measured():
+    """BatchTopK and ReLU need not keep to k."""
+    table = candidates([(1024, 16, 0.95, ""), (1024, 32, 0.95, "")]).assign(l0=[40.0, 30.0])
+    assert choose(table)["chosen"].tolist() == [False, True]
+
+
+def test_more_active_features_than_there_are_is_refused_before_anything_is_trained():
+    with pytest.raises(ValueError, match=r"ks: need fewer than the least of widths \(16\), got 32"):
+        SweepParams(widths=(16, 64), ks=(8, 32))

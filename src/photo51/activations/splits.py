@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
 from photo51.activations.store import ActivationStore, JoinedRows, StoredRows
+from photo51.config.genome import GenomeParams
 from photo51.genome.axis.genomes import Genomes
+from photo51.genome.axis.homology import FULL, distinct_hashes, sketch
 from photo51.genome.axis.workspace import Workspace
 from photo51.io import sha256
 from photo51.types import InputError
+
+log = logging.getLogger(__name__)
 
 
 def split_rows(store: ActivationStore, genomes: Path | str, *splits: str, seed: int = 0) -> StoredRows:
@@ -57,14 +66,17 @@ def training_rows(
         Folder that `photo51 prepare` wrote.
     others
         Folders of other runs that have activations of the same model at the same site. Of these too only split `train`
-        is used; their bases must be none that this run scores, of any split, so that what is held out stays unseen.
+        is used; they may have no base of a contig that this run scores there too, nor copies of what it holds out (500
+        shared 31-mers with a block of split select or test, on either strand, whatever contigs are called or cut from),
+        so that what is held out stays unseen.
     seed
         Decides the order of training.
 
     Raises
     ------
     InputError
-        As `split_rows`; for a run without such activations, of another model, or with bases of this one.
+        As `split_rows`; for a run without such activations, of another model, or with bases of this one or copies of
+        what it holds out.
     """
     own = split_rows(store, genomes, "train", seed=seed)
     if not others:
@@ -73,6 +85,7 @@ def training_rows(
     for run in map(Path, others):
         folder = other_activations(run, store.folder.parent.name, store.folder.name)
         _require_apart(Genomes(genomes), Genomes(run / "genome"), run)
+        _require_unlike(Genomes(genomes), Genomes(run / "genome"), run)
         rows.append(split_rows(ActivationStore(folder, verify=True), run / "genome", "train", seed=seed))
     return JoinedRows(own, rows)
 
@@ -110,3 +123,33 @@ def _require_apart(own: Genomes, other: Genomes, run: Path) -> None:
             f"train_with: need bases of {run} that this run does not score, got {r['chrom']} of genome"
             f" {r['genome_other']}, {start + 1:,}-{end:,}, in both"
         )
+
+
+def _require_unlike(own: Genomes, other: Genomes, run: Path) -> None:
+    """Refuse runs that learn from copies of what this one holds out: other assemblies, extracts, repeats."""
+    fasta = "sequences.fa"
+    if not all((genomes.folder / fasta).is_file() for genomes in (own, other)):
+        log.info("train_with: bases of %s are not compared, as one run has no %s", run, fasta)
+        return
+    rules = GenomeParams()
+    k, fewest = rules.homology_k, rules.homology_bases or 1
+    mine, theirs = own.workspace().table, other.workspace().table
+    mine, theirs = mine[mine["split"] != "train"], theirs[theirs["split"] == "train"]
+    bases = sum(int((t["end"] - t["start"]).sum()) for t in (mine, theirs))
+    share = min(1.0, FULL / max(bases, 1))
+
+    def sketched(genomes: Genomes, rows: pd.DataFrame) -> NDArray[np.uint64]:
+        return distinct_hashes(
+            [sketch(genomes.sequence(r.genome, r.chrom, r.start, r.end), k, share) for r in rows.itertuples()]
+        )
+
+    learnt = sketched(other, theirs)
+    for (genome, block), rows in mine.groupby(["genome", "block"], sort=True):
+        shared = int(np.isin(sketched(own, rows), learnt, assume_unique=True).sum())
+        if shared >= fewest * share:
+            first = rows.iloc[0]
+            raise InputError(
+                f"train_with: need bases of {run} that are no copies of what this run holds out, got about"
+                f" {shared / share:,.0f} of the {k}-mers of block {block} (genome {genome}, {first['chrom']}:"
+                f"{first['start'] + 1:,}-{first['end']:,}, split {first['split']}); leave them out of its regions"
+            )

@@ -9,8 +9,10 @@ import typer
 
 from photo51.cli.app import DICTIONARY, ThreadsOption, app, set_threads
 from photo51.cli.stage import StageJob, extra, stage
+from photo51.types import InputError
 
 if TYPE_CHECKING:
+    from photo51.config.sae import SaeParams
     from photo51.io.origin import Origin
 
 Sae = Annotated[Path, typer.Argument(help="folder of the dictionary, sae/NAME")]
@@ -53,6 +55,8 @@ def train_sae(
     if job.stated is None and job.values["sae"] == "seed1":
         params = params.model_copy(update={"seed": params.seed + 1})
     share_among(processes or (1 if params.backend == "compiled" else gpus()))
+    if job.values["sae"] == "seed1":
+        _check_other_seed(job.path("dictionary", sae="main"), params)
     store = ActivationStore(job.path("activations", site=site or job.trained_site), verify=not Ranks().rank)
     others = job.configured("train_with") or () if train_with is None else train_with
     rows = training_rows(store, job.path("genome"), others, seed=params.seed)
@@ -60,10 +64,25 @@ def train_sae(
     if params.consensus > 1:
         held_out = split_rows(store, job.path("genome"), "select").shared_sample(params.sample)
     training = begin_training(rows, params, out, held_out)
+    training.others = tuple(map(str, others))
     training.run()
     training.finish()
     if not training.ranks.rank:
         draw_quality(training_picture(training.table()), out / "training.svg")
+
+
+def _check_other_seed(main: Path, params: SaeParams) -> None:
+    """Refuse a control that would be the run's dictionary once more."""
+    import json
+
+    from photo51.sae.dictionary import CARD
+
+    made = json.loads((main / CARD).read_text()).get("params") if (main / CARD).is_file() else None
+    if made == params.model_dump(mode="json"):
+        raise InputError(
+            f"--sae seed1: need another seed than that of {main}, got {params.seed} with the same parameters; state"
+            " another `seed` in --params"
+        )
 
 
 @stage(

@@ -161,6 +161,9 @@ class StageJob:
 
     def has(self, entry: Extra) -> bool:
         """Whether the run has an optional input."""
+        of = entry.values.get("sae")
+        if of is not None and self.sae in {of, "random"}:
+            return False  # no dictionary is a control of itself, nor one of the model's of its random twin's
         if entry.place == "activations" and not run_file("dictionary_card").path(self.run, sae=self.sae).exists():
             return False
         return self.path(entry.place, **entry.values).exists()

@@ -170,7 +170,7 @@ class Config(Params):
         description=(
             "folders of other runs (results/NAME) with activations of the same model and site, from whose split train "
             "the dictionary learns too; where they have more bases, this run's own are repeated until they are about "
-            "half; they may score none of its bases"
+            "half; they may score none of its bases, nor copies of those it holds out"
         ),
     )
     stored: bool = Field(

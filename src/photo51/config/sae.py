@@ -132,6 +132,16 @@ class SaeParams(Params):
         """Training steps."""
         return max(1, self.tokens // self.batch)
 
+    @property
+    def tokens_read(self) -> int:
+        """Tokens of all trainings: a consensus trains its members, then half as long what they have in common."""
+        return self.tokens if self.consensus == 1 else self.consensus * self.tokens + self.after_consensus
+
+    @property
+    def after_consensus(self) -> int:
+        """Tokens with which a consensus learns on."""
+        return max(self.batch, round(self.tokens * 0.5))
+
     def rate(self, step: int) -> float:
         """Learning rate of a step, numbered from 0."""
         rise = self.warmup * self.steps
@@ -150,7 +160,8 @@ class Gates(Params):
         default=0.05, description="at most this share of features active on more than a tenth of bases"
     )
     stability: float | None = Field(
-        default=None, description="at least this share of features found again with another seed"
+        default=None,
+        description="at least this share of features with a mutual nearest one in another seed (cosine above 0.7)",
     )
 
     def failed(self, values: Mapping[str, float]) -> list[str]:
@@ -171,6 +182,12 @@ class SweepParams(Params):
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1, description="seeds; the first one's is measured")
     gates: Gates = Field(default=Gates(), description="what must be reached")
     sae: SaeParams = Field(default=SaeParams(), description="all that the sweep does not vary")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> SweepParams:
+        if max(self.ks) >= min(self.widths):
+            raise ValueError(f"ks: need fewer than the least of widths ({min(self.widths)}), got {max(self.ks)}")
+        return self
 
 
 class QualityParams(Params):

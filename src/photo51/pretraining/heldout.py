@@ -310,7 +310,7 @@ def _frames(model: DnaModel, chains: _Chains, bits: Bits, genes: list[Gene], par
         for name, ids in sets.items():
             by_chains[name][own] = chains.predict(group, ids[own])[kind][int(order)]
     label = " and ".join(f"{chain} of {group}" for group, chain in best.items())
-    scored = {
+    scored: dict[str, Mapping[str, NDArray[np.floating]]] = {
         MODEL: {name: model_log_probs(model, ids) for name, ids in sets.items()},
         label if len(best) > 1 else next(iter(best.values())): by_chains,
     }

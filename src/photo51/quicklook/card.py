@@ -7,9 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from photo51 import words
+from photo51.config.sae import SaeParams
 
 _SHOWN = 40
+OWN = "config.yaml"  # a configuration that does not come with photo51
 
 
 def card(about: dict[str, Any], names: pd.DataFrame, features: pd.DataFrame) -> str:
@@ -61,12 +62,17 @@ largest activation, median and 99th percentile where active |
 
 def _head(about: dict[str, Any]) -> str:
     sae, origin = about["sae"], about["origin"]
+    ours = (
+        " `photo51 read` uses it. Licence: as photo51's. The sequences are those of GenBank and RefSeq, in the public"
+        " domain; `resources/README.md` says where each file is from."
+    )
     return (
         f"# A dictionary of {about['model']}, {origin['site']}\n\n{about['n_features']:,} features of the activations"
         f" ({origin['d_model']} numbers a base) at site `{origin['site']}` of model `{about['model']}` (hash"
-        f" `{origin['model']}`); rule {sae['variant']}, {sae['k']} active features a base, {sae['tokens']:,} bases read"
-        " in training, both strands. `photo51 read` uses it. Licence: as photo51's. The sequences are those of GenBank"
-        " and RefSeq, in the public domain; `resources/README.md` says where each file is from."
+        f" `{origin['model']}`); rule {sae['variant']}, {sae['k']} active features a base,"
+        f" {SaeParams(**sae).tokens_read:,} bases read in training, both strands."
+        # sequences of a configuration that does not come with photo51 are their owner's
+        f"{ours if about['run']['config'] != OWN else ' `photo51 read --dictionary` uses it.'}"
     )
 
 
@@ -146,11 +152,11 @@ def _data(about: dict[str, Any]) -> str:
         for r in [*about["trained_on"], *more]
     ]
     if more:
-        names = words.listing(list(dict.fromkeys(r["genome"] for r in more)))
+        rows = "The last row is" if len(more) == 1 else f"The last {len(more)} rows are"
         lines += [
             "",
-            f"The bases of {names} were read for training alone and are at most 60 % of it; names, checks and"
-            " figures are of the others.",
+            f"{rows} of other runs, read for training alone and at most 60 % of it; names, checks and figures are of"
+            " the rows above.",
         ]
     return "\n".join(lines)
 

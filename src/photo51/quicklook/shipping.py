@@ -26,7 +26,7 @@ from photo51.io.contracts.enrichment import NAMES, REPLICATION
 from photo51.io.contracts.quicklook import SEED_MATCH, TYPICAL
 from photo51.io.tensors import write_tensors
 from photo51.model.families.adapters import DnaModel
-from photo51.quicklook.card import card
+from photo51.quicklook.card import OWN, card
 from photo51.quicklook.files import check_replaceable
 from photo51.quicklook.reading import CONTEXT, read_piece
 from photo51.quicklook.shelf import ABOUT
@@ -36,6 +36,7 @@ from photo51.sae.dictionary import CARD, WEIGHTS, Dictionary, SparseAutoencoder
 from photo51.sae.quality.measures import measure_quality
 from photo51.sae.quality.stability import SAME, found_again, seed_match_shares
 from photo51.sae.rules import Gate
+from photo51.sae.training.consensus import final_params
 from photo51.sae.training.train import fit_once
 from photo51.shipped import shipped_folder
 from photo51.types import InputError
@@ -45,6 +46,7 @@ ROWS = 40_000  # held-out bases on which activations of seeds are correlated
 LONGEST = 4_096  # bases of each place that is read for the typical windows
 LARGEST = 10_000_000  # bytes of all files
 WRITTEN = {
+    "ledger.parquet",  # as replication.parquet was called before: it is replaced
     ABOUT,
     WEIGHTS,
     CARD,
@@ -97,6 +99,7 @@ def ship(run: Path, out: Path, model: DnaModel, *, seeds: int = 2, places: int =
     main = Dictionary.load(run / "sae" / "main")
     if not isinstance(main, SparseAutoencoder):
         raise InputError(f"{run / 'sae' / 'main'}: need a sparse autoencoder, got a dictionary of kind {main.kind}")
+    _check_made(run, config, main)
     small = halved(main)
     store = ActivationStore(run / "activations" / "model" / config.activations.sites[0])
     held_out = split_rows(store, run / "genome", "test")
@@ -159,7 +162,7 @@ def _configuration(config: Config) -> str:
         stated = parse(Config, str(path)) if not path.name.startswith("pretrain") else None
         if stated is not None and (stated.run, stated.sae) == (config.run, config.sae):
             return path.relative_to(folder).as_posix()
-    return "config.yaml"
+    return OWN
 
 
 def _check(run: Path) -> None:
@@ -176,6 +179,39 @@ def _check(run: Path) -> None:
                 f"{run}: need {name} of a finished run (`photo51 {maker}` makes it; `keep_activations: true` keeps"
                 " activations), got none"
             )
+
+
+def _check_made(run: Path, config: Config, main: SparseAutoencoder) -> None:
+    """Refuse a dictionary that the run's configuration did not make, and tables that are of another one."""
+    if config.pretrained_sae is not None:
+        raise InputError(f"{run}: need a dictionary that this run trained, got {config.pretrained_sae}")
+    _check_recipe(run / "sae" / "main", main, config, config.sae.seed)
+    import anndata as ad
+
+    directions = ad.read_h5ad(run / "features.h5ad").X
+    if directions is None or not np.array_equal(np.asarray(directions), main.decoder):
+        raise InputError(
+            f"{run / 'features.h5ad'}: need the features of {run / 'sae' / 'main'}, got those of another dictionary;"
+            " `photo51 run` makes them again, and the names after them"
+        )
+
+
+def _check_recipe(folder: Path, sae: Dictionary, config: Config, seed: int) -> None:
+    params = config.sae.model_copy(update={"seed": seed})
+    params = final_params(params) if params.consensus > 1 else params
+    stated, made = params.model_dump(mode="json"), sae.card.get("params", {})
+    # how often a training is saved, and on what it computes, is no part of the recipe
+    differ = sorted(key for key in stated if key not in {"checkpoint", "backend"} and made.get(key) != stated[key])
+    if differ:
+        raise InputError(
+            f"{folder}: need the dictionary of the run's configuration, got one with {differ[0]}"
+            f" {made.get(differ[0])} ({stated[differ[0]]} there)"
+        )
+    if sae.card.get("train_with", []) != list(config.train_with):
+        raise InputError(
+            f"{folder}: need a dictionary that learnt from the runs of its configuration"
+            f" ({', '.join(config.train_with) or 'none'}), got {', '.join(sae.card.get('train_with', [])) or 'none'}"
+        )
 
 
 def halved(sae: SparseAutoencoder) -> SparseAutoencoder:
@@ -218,11 +254,15 @@ def _others(run: Path, config: Config, store: ActivationStore, seeds: int) -> di
     out: dict[str, Dictionary] = {}
     if (run / "sae" / "seed1" / WEIGHTS).is_file():
         out["seed1"] = Dictionary.load(run / "sae" / "seed1")
+        _check_recipe(run / "sae" / "seed1", out["seed1"], config, config.sae.seed + 1)
+    held_out = None
+    if config.sae.consensus > 1:  # as `train-sae` matches members
+        held_out = split_rows(store, run / "genome", "select").shared_sample(config.sae.sample)
     for i in range(2, 2 + seeds):
         folder = run / "sae" / f"seed{i}"
         params: SaeParams = config.sae.model_copy(update={"seed": config.sae.seed + i})
         rows = training_rows(store, run / "genome", config.train_with, seed=params.seed)
-        out[f"seed{i}"] = fit_once(rows, params, folder)
+        out[f"seed{i}"] = fit_once(rows, params, folder, held_out)
     if not out:
         raise InputError(
             f"{run}: need a dictionary of another seed (`controls: [seed1]`, or --seeds 1 or more), got none"

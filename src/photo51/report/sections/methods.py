@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from photo51 import __version__, words
+from photo51.config.sae import SaeParams
 from photo51.report.elements.blocks import Heading, Prose, Raw
 from photo51.report.manifest import made_with
 from photo51.report.sections.base import Draft, Section
@@ -167,8 +168,8 @@ def _dictionary(run: Run, settings: Mapping[str, Any], cite: _Cited) -> str:
     rule_text = f"{_RULES[rule]} {cite(rule)}" if rule in _RULES else "sparse"
     active = f", {sae['k']} active a position" if rule in {"topk", "batchtopk", "matryoshka"} else ""
     trained = (
-        f", trained on {sae['tokens']:,} positions of the training split{_also(settings)}, repeats counted (seed"
-        f" {sae['seed']})"
+        f", trained on {SaeParams(**sae).tokens_read:,} positions of the training split{_also(settings)}, repeats"
+        f" counted (seed {sae['seed']})"
         if "tokens" in sae
         else ""
     )
@@ -178,7 +179,7 @@ def _dictionary(run: Run, settings: Mapping[str, Any], cite: _Cited) -> str:
         f"The state was decomposed by a {rule_text} autoencoder into {run.codes.meta.n_features:,}"
         f" features{active}{trained}."
     )
-    if sae.get("decoder") == "archetypal":
+    if sae.get("decoder") == "archetypal" and sae.get("consensus", 1) == 1:
         text += (
             f" Its directions are convex combinations of {sae['archetypes']:,} centroids of the states, each with a"
             f" change of at most {sae['relaxation']:g} of its length {cite('archetypal')}."

@@ -103,6 +103,8 @@ def calibrated(sae: SparseAutoencoder, x: NDArray[np.float32], k: int) -> Sparse
 
     For dictionaries trained by BatchTopK whose files hold no threshold: codes then depend on their own base alone.
     """
+    if k >= sae.n_features:
+        raise InputError(f"--calibrate: need fewer active features than there are ({sae.n_features:,}), got {k:,}")
     rule = BatchTopK(SaeParams(n_features=sae.n_features, k=k))
     encoder, centred = Encoder(pad(sae.encoder), sae.bias), pad(x - sae.centre)
     # only the first guess of the rule: the threshold itself is counted exactly

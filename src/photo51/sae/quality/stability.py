@@ -127,7 +127,7 @@ def found_again(
     Raises
     ------
     InputError
-        For dictionaries of other activations, or none to look in.
+        For dictionaries of other activations, the same dictionary once more, or none to look in.
     """
     if not others:
         raise InputError("seed match: need at least one dictionary of another seed, got none")
@@ -136,6 +136,8 @@ def found_again(
     cosine, r, partner = [], [], []
     for name, other in others.items():
         dictionary.origin.require(other.origin, f"dictionary of seed {name}: activations")
+        if other.hash == dictionary.hash:
+            raise InputError(f"dictionary of seed {name}: need one of another seed, got the same once more")
         near = nearest(dictionary.decoder, other.decoder)
         cosine.append(near.cosine)
         r.append(code_correlations(codes, other.encode(x)[:, near.index]))

@@ -16,7 +16,7 @@ from photo51.io.contracts.sae import SWEEP
 from photo51.sae.dictionary import Dictionary
 from photo51.sae.quality.measures import HeldOutRows, Quality, measure_quality
 from photo51.sae.quality.stability import compare_dictionaries, stability_score
-from photo51.sae.training.train import ActivationSource, fit
+from photo51.sae.training.train import ActivationSource, finished, fit
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +52,10 @@ def sweep(source: ActivationSource, held_out: HeldOutRows, params: SweepParams, 
                 update={"n_features": width, "k": k, "learning_rate": rate, "seed": seed}
             )
             out = Path(folder) / f"{run_params.variant}-{width}-{k}-{rate:g}-{seed}"
-            key = content_hash(run_params.model_dump(), source.origin.key(), source.seed, rows_hash)
-            trained.append(_trained(out, key) or _train(source, run_params, out, key))
+            # seeds see the bases in orders of their own, where the source can give them
+            own = getattr(source, "reordered", lambda _: source)(seed)
+            key = content_hash(run_params.model_dump(), own.origin.key(), own.seed, rows_hash)
+            trained.append(_trained(out, key) or _train(own, run_params, out, key))
         rows.append(_row(params, trained, measure_quality(trained[0], held_out), held_out))
         rows[-1]["folder"] = f"{params.sae.variant}-{width}-{k}-{rate:g}-{params.seeds[0]}"
         log.info("sweep: %s", rows[-1])
@@ -61,9 +63,9 @@ def sweep(source: ActivationSource, held_out: HeldOutRows, params: SweepParams, 
 
 
 def _trained(out: Path, key: str) -> Dictionary | None:
-    if not (out / "sae.json").is_file():
+    sae = finished(out)
+    if sae is None:
         return None
-    sae = Dictionary.load(out)
     return sae if sae.card.get("sweep") == key else None
 
 
@@ -103,8 +105,10 @@ def choose(table: pd.DataFrame) -> pd.DataFrame:
     """Mark the chosen row; see `sweep`."""
     # `"".split` gives one empty name, which is no gate
     failures = table["failed_gates"].str.split(", ").map(lambda gates: len([g for g in gates if g]))
-    order = table.assign(failures=failures, minus=-table["variance_explained"]).sort_values(
-        ["failures", "k", "n_features", "minus"], kind="stable"
+    # measured, as rules other than TopK need not keep to k; a tenth of a feature a base is no difference
+    sparse = table["l0"].round(1)
+    order = table.assign(failures=failures, sparse=sparse, minus=-table["variance_explained"]).sort_values(
+        ["failures", "sparse", "n_features", "minus"], kind="stable"
     )
     if failures.min() > 0:  # none passes: nearest to passing, then the best reconstruction
         order = order.sort_values(["failures", "minus"], kind="stable")

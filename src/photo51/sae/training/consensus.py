@@ -21,7 +21,7 @@ from photo51.sae.training.archetypes import centroids
 from photo51.types import InputError
 
 _ROWS = 20_000  # on which activations are correlated
-_TOKENS, _RATE = 0.5, 0.25  # share of the bases and of the rate with which the consensus learns on, to stay where it is
+_RATE = 0.25  # share of the rate with which the consensus learns on, to stay where it is
 
 
 class InitialWeights(NamedTuple):
@@ -56,8 +56,8 @@ def member_params(params: SaeParams) -> list[SaeParams]:
 
 def final_params(params: SaeParams) -> SaeParams:
     """Parameters with which the consensus learns on: fewer bases, a lower rate, free directions."""
-    tokens, rate = max(params.batch, round(params.tokens * _TOKENS)), params.learning_rate * _RATE
-    return params.model_copy(update={"tokens": tokens, "learning_rate": rate, "decoder": "free"})
+    update = {"tokens": params.after_consensus, "learning_rate": params.learning_rate * _RATE, "decoder": "free"}
+    return params.model_copy(update=update)
 
 
 def consensus_start(

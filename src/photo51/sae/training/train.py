@@ -87,9 +87,24 @@ def fit(source: ActivationSource, params: SaeParams, folder: Path | str | None =
     return training.finish()
 
 
-def fit_once(source: ActivationSource, params: SaeParams, folder: Path) -> SparseAutoencoder:
-    """As `fit`; a dictionary that stands in the folder is taken where the same parameters and activations made it."""
-    return _made_once(begin_training(source, params, folder))
+def fit_once(
+    source: ActivationSource, params: SaeParams, folder: Path, held_out: NDArray[np.float32] | None = None
+) -> SparseAutoencoder:
+    """As `begin_training` to its end; a dictionary that stands in the folder is taken where the same parameters and
+    activations made it.
+    """
+    return _made_once(begin_training(source, params, folder, held_out))
+
+
+def finished(folder: Path) -> Dictionary | None:
+    """The dictionary of a folder; None where there is none, or a kill left files of two."""
+    if not (folder / CARD).is_file():
+        return None
+    try:
+        return Dictionary.load(folder)
+    except InputError as e:
+        log.warning("%s; it is trained again", e)
+        return None
 
 
 def begin_training(
@@ -125,9 +140,9 @@ def begin_training(
 def _made_once(training: Training) -> SparseAutoencoder:
     """A dictionary of one seed, from its folder where the same training finished before."""
     folder, stamp = training.folder, training.made
-    if folder is not None and training.ranks.n == 1 and (folder / CARD).is_file():
+    if folder is not None and training.ranks.n == 1:
         # files are read again only by a process alone: ranks must decide alike
-        loaded = Dictionary.load(folder)
+        loaded = finished(folder)
         if isinstance(loaded, SparseAutoencoder) and loaded.card.get("made") == stamp:
             return loaded
     training.run()
@@ -157,6 +172,7 @@ class Training:
         start: InitialWeights | None = None,
     ):
         self.source, self.params, self.start = source, params, start
+        self.others: tuple[str, ...] = ()  # other runs that are learnt from, for the card
         self.folder = None if folder is None else Path(folder)
         self.ranks = Ranks()
         self.sample = source.sample(params.sample)
@@ -287,6 +303,8 @@ class Training:
             # single numbers alone: thresholds of features are part of the gate
             "rule": {n: float(a) for n, a in self.rule.state.items() if a.ndim == 0},
         }
+        if self.others:
+            card["train_with"] = list(self.others)
         if self.start is not None:
             card["found_by"] = np.bincount(self.start.found_by, minlength=self.params.consensus + 1).tolist()
         sae = unscaled(w, gate, self.units, self.source.origin, card)
