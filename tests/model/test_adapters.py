@@ -1,8 +1,11 @@
 """Other models behind the interface: tokens and bases, sites, likelihoods, the load audit, all on random tiny models."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers, processors
 from transformers import (
     AutoModelForCausalLM,
@@ -17,7 +20,7 @@ from transformers import (
 
 from photo51.model.families.adapters import load_model
 from photo51.model.families.audit import audit_weights
-from photo51.model.families.huggingface import Library
+from photo51.model.families.huggingface import Library, open_library
 from photo51.model.families.spans import tokenize
 from photo51.model.sites import Sites
 from photo51.types import InputError
@@ -109,6 +112,53 @@ def test_an_edit_that_changes_nothing_changes_no_bit_and_one_that_does_is_seen(f
     ).logits[0]
     assert torch.equal(same, plain)
     assert (pushed - plain).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("family", ["llama", "mistral"])
+def test_an_edit_between_attention_and_mlp_reaches_the_residual_stream_too(family):
+    opened = Library("m", build(family), tokenizer())
+    constant = torch.linspace(-1, 1, 16)
+    edit = {"block.1.mid": lambda x, _: constant.expand_as(x)}
+    found = opened.forward([TEXT], Sites(["block.1.mid", "block.1.out"], edit=edit))
+    block = opened._model.get_submodule("model.layers")[1]
+    with torch.no_grad():
+        want = constant + block.mlp(block.post_attention_layernorm(constant[None]))[0]
+    assert (found.sites["block.1.mid"][0] - constant).abs().max() == 0
+    assert (found.sites["block.1.out"][0] - want).abs().max() < 1e-5
+
+
+def test_weights_that_do_not_fit_or_are_cut_short_are_refused_in_a_sentence(tmp_path):
+    model = build("llama")
+    model.save_pretrained(tmp_path / "whole")
+    tokenizer().save_pretrained(tmp_path / "whole")
+    weights = load_file(tmp_path / "whole" / "model.safetensors")
+    for name, kept in (
+        ("missing", {k: v for k, v in weights.items() if "layers.1.mlp.up_proj" not in k}),
+        ("shape", {k: v[:1] if "layers.1.mlp.up_proj" in k else v for k, v in weights.items()}),
+    ):
+        shutil.copytree(tmp_path / "whole", tmp_path / name)
+        save_file({k: v.contiguous() for k, v in kept.items()}, tmp_path / name / "model.safetensors", {"format": "pt"})
+    shutil.copytree(tmp_path / "whole", tmp_path / "cut")
+    whole = (tmp_path / "whole" / "model.safetensors").read_bytes()
+    (tmp_path / "cut" / "model.safetensors").write_bytes(whole[: len(whole) // 2])
+    open_library(str(tmp_path / "whole"), seed=None, device="cpu", dtype=torch.float32)
+    with pytest.raises(InputError, match=r"got files without model.layers.1.mlp.up_proj.weight \(1 "):
+        open_library(str(tmp_path / "missing"), seed=None, device="cpu", dtype=torch.float32)
+    for name in ("shape", "cut"):
+        with pytest.raises(InputError, match="got none that opens"):
+            open_library(str(tmp_path / name), seed=None, device="cpu", dtype=torch.float32)
+
+
+def test_heads_that_nothing_is_read_from_may_be_missing_and_change_no_hash(tmp_path):
+    build("esm").save_pretrained(tmp_path / "m")
+    tokenizer(wrap=True).save_pretrained(tmp_path / "m")
+    weights = load_file(tmp_path / "m" / "model.safetensors")
+    heads = [k for k in weights if "contact_head" in k]
+    assert heads
+    left = {k: v for k, v in weights.items() if k not in heads}
+    save_file(left, tmp_path / "m" / "model.safetensors", {"format": "pt"})
+    one, two = (open_library(str(tmp_path / "m"), seed=None, device="cpu", dtype=torch.float32) for _ in range(2))
+    assert one.spec.hash == two.spec.hash
 
 
 def test_shorter_sequences_of_a_batch_are_read_as_if_alone(family):

@@ -263,6 +263,12 @@ def test_a_gene_behind_a_leader_or_a_gap_is_listed_from_its_start_codon_too() ->
         assert [30, 72, True] in rows
         # the open frame may begin before the sequence; a gap holds no codon that is known
         assert ([0, 82, False] in rows) == (leader[0] == "G")
+    # nor does a frame need its stop to be listed from its start codon
+    open_ended = "GCA" * 10 + "ATG" + "GCA" * 70
+    for text in (open_ended, open_ended + "N" * 30):
+        found = open_frames(piece_of(text), strands_of(len(text), {}), shortest=60)  # type: ignore[arg-type]
+        sense = found[(found["strand"] == "+") & (found["start"] % 3 == 0)]
+        assert sense[["start", "end", "complete"]].to_numpy().tolist() == [[0, 243, False], [30, 243, False]]
     # the second start codon of a frame is none, and a frame that has its own start is listed once
     twice = "TAA" + "ATG" + "GCA" * 10 + gene
     found = open_frames(piece_of(twice), strands_of(len(twice), {}), shortest=60)  # type: ignore[arg-type]

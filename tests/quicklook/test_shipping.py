@@ -33,15 +33,24 @@ def test_main_and_seed_are_those_of_the_configuration(consensus: int) -> None:
         _check_recipe(RUN, dictionary(config, seed, checkpoint=9, backend="torch"), config, seed)  # type: ignore[arg-type]
         with pytest.raises(InputError, match=r"results/x: need the dictionary of the run's configuration.* k 16 \(48"):
             _check_recipe(RUN, dictionary(config, seed, k=16), config, seed)  # type: ignore[arg-type]
+    other = dictionary(config, config.sae.seed + 7)
+    _check_recipe(RUN, other, config)  # type: ignore[arg-type]
+    older = dictionary(config, 51)
+    del older.card["params"]["archetype_seed"]
+    _check_recipe(RUN, older, config, 51)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="got one with seed 51"):
         _check_recipe(RUN, dictionary(config, 51), config, 52)  # type: ignore[arg-type]
 
 
-def test_other_runs_that_it_learnt_from_are_those_of_the_configuration() -> None:
+def test_other_runs_that_it_learnt_from_are_those_of_the_configuration(caplog: pytest.LogCaptureFixture) -> None:
     config = Config.model_validate({"train_with": ["results/more"]})
     _check_recipe(RUN, dictionary(config, 51), config, 51)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match=r"of its configuration \(results/more\), got none"):
-        _check_recipe(RUN, dictionary(Config(), 51), config, 51)  # type: ignore[arg-type]
+    # a dictionary of an older photo51 does not say
+    _check_recipe(RUN, dictionary(Config(), 51), config, 51)  # type: ignore[arg-type]
+    assert "does not say which other runs" in caplog.text
+    absolute = dictionary(config, 51)
+    absolute.card["train_with"] = [str(Path("results/more").resolve())]
+    _check_recipe(RUN, absolute, config, 51)  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"of its configuration \(none\), got results/more"):
         _check_recipe(RUN, dictionary(config, 51), Config(), 51)  # type: ignore[arg-type]
 
@@ -60,6 +69,6 @@ def test_a_card_of_other_peoples_sequences_says_nothing_of_their_licence() -> No
     for word in ("public domain", "Licence", "GenBank"):
         assert word not in theirs
     more = [about["trained_on"][0] | {"genome": "more"}]
-    assert "The last row is of other runs" in card(about | {"trained_with": more}, names, features)
+    assert "The last row is of another run" in card(about | {"trained_with": more}, names, features)
     tripled = card(about | {"sae": about["sae"] | {"consensus": 3, "tokens": 1_000_000}}, names, features)
     assert "3,500,000 bases read in training" in tripled

@@ -204,7 +204,7 @@ def test_what_is_left_out_of_an_annotation_is_said_and_what_fits_another_sequenc
     )
     doubts = open_source(str(tmp_path / "odd.gbk")).doubts
     assert len(doubts) == 1
-    assert "left out, 1 records: " in doubts[0]
+    assert "left out, 1 record: " in doubts[0]
 
 
 def test_a_link_is_told_by_its_own_name_and_a_folder_is_no_sequence(tmp_path: Path) -> None:

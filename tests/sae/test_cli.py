@@ -301,7 +301,7 @@ def test_no_dictionary_is_found_again_in_itself(run):
 
 
 def test_copies_of_what_is_held_out_are_refused_under_any_name_and_on_either_strand(tmp_path):
-    """One genome whole, and another run's extract of its reverse complement, from 1,000 bases before a held-out block."""
+    """One genome whole, and another run's extract of the reverse complement of a held-out block."""
     text = "".join(np.random.default_rng(4).choice(list("ACGT"), 40_000))
 
     def prepared(name, sequence, **splits):

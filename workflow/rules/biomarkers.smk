@@ -1,6 +1,7 @@
 rule variants:
     input:
         model_files,
+        tested_model,
         file=set_file,
         weights="<results>/sae/main/sae.safetensors",
         windows="<results>/genome/windows.parquet",

@@ -146,6 +146,12 @@ def published_figures(wildcards):
     )
 
 
+def published_files(wildcards):
+    """Files of published figures that are not those that come with photo51."""
+    folder = CONFIG.selftest.published
+    return sorted(map(str, Path(folder).glob("*"))) if folder else []
+
+
 def activation_params(wildcards):
     """Parameters of the extraction from the model or its random twin."""
     return as_json(

@@ -1,6 +1,7 @@
 rule words:
     input:
         model_files,
+        tested_model,
         words=[w for w in CONFIG.learnt.words if Path(w).is_file()],
     output:
         "<results>/learnt/words/words.parquet",
@@ -27,6 +28,7 @@ rule words:
 rule diff:
     input:
         model_files,
+        tested_model,
         before=before_files,
         genomes="<results>/genome/sequences.fa",
     output:
@@ -56,6 +58,7 @@ rule diff:
 rule memory:
     input:
         model_files,
+        tested_model,
         corpus=CONFIG.learnt.memory or [],
         unseen=CONFIG.learnt.unseen or [],
     output:
@@ -84,6 +87,7 @@ rule memory:
 rule debug_data:
     input:
         model_files,
+        tested_model,
         corpus=CONFIG.learnt.debug or [],
         vectors=CONFIG.learnt.vectors or [],
         reference="<results>/genome/sequences.fa",

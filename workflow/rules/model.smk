@@ -29,6 +29,7 @@ rule activations:
 rule selftest:
     input:
         model_files,
+        published_files,
         windows="<results>/genome/windows.parquet",
         sequences="<results>/genome/sequences.fa",
     output:

@@ -7,6 +7,7 @@ model only what is made of the activations need be kept.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -28,6 +29,7 @@ from photo51.model.tokenizer import is_base
 from photo51.progress import progress
 from photo51.types import STRANDS, InputError, Strand
 
+log = logging.getLogger(__name__)
 _HALF = {"float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
@@ -181,6 +183,8 @@ def extract(
     if shards is not None and (unknown := sorted(set(shards) - set(all_shards))):
         raise InputError(f"shards: need some of {all_shards[:1]}..{all_shards[-1:]}, got {unknown}")
     chosen = all_shards if shards is None else sorted(shards)
+    for site in params.sites:
+        remove_others(out / site, {shard_path(out / site, shard).name for shard in all_shards})
     min_context = _longest(windows)
     files: list[Path] = []
     for shard in progress(chosen, "activations", len(chosen), "shards"):
@@ -192,6 +196,14 @@ def extract(
             _Shard(part, params).fill(read_cores).write(model, paths, workspace, fingerprint)
         files += paths.values()
     return files
+
+
+def remove_others(folder: Path, names: Collection[str]) -> None:
+    """Remove shards that an earlier run left of more: none of these would ever be made again."""
+    for path in folder.glob("[0-9]*.safetensors"):
+        if path.name not in names:
+            log.info("%s is no shard of these windows; removed", path)
+            path.unlink(missing_ok=True)
 
 
 def _made(

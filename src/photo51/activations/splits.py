@@ -6,16 +6,13 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
-
 from photo51.activations.store import ActivationStore, JoinedRows, StoredRows
 from photo51.config.genome import GenomeParams
 from photo51.genome.axis.genomes import Genomes
-from photo51.genome.axis.homology import FULL, distinct_hashes, sketch
+from photo51.genome.axis.homology import FULL, distinct_hashes, homologous_groups, sketch
 from photo51.genome.axis.workspace import Workspace
 from photo51.io import sha256
+from photo51.io.tables import provenance_of
 from photo51.types import InputError
 
 log = logging.getLogger(__name__)
@@ -66,9 +63,9 @@ def training_rows(
         Folder that `photo51 prepare` wrote.
     others
         Folders of other runs that have activations of the same model at the same site. Of these too only split `train`
-        is used; they may have no base of a contig that this run scores there too, nor copies of what it holds out (500
-        shared 31-mers with a block of split select or test, on either strand, whatever contigs are called or cut from),
-        so that what is held out stays unseen.
+        is used; they may have no base of a contig that this run scores there too, nor copies of what it holds out, by
+        the rule that keeps copies in one split (`genome.homology_bases`; either strand, whatever contigs are called or
+        cut from), so that what is held out stays unseen.
     seed
         Decides the order of training.
 
@@ -126,30 +123,31 @@ def _require_apart(own: Genomes, other: Genomes, run: Path) -> None:
 
 
 def _require_unlike(own: Genomes, other: Genomes, run: Path) -> None:
-    """Refuse runs that learn from copies of what this one holds out: other assemblies, extracts, repeats."""
-    fasta = "sequences.fa"
+    """Refuse runs that learn from copies of what this one holds out, by the rule that keeps copies in one split."""
+    fasta, workspace = "sequences.fa", own.folder / "workspace.parquet"
     if not all((genomes.folder / fasta).is_file() for genomes in (own, other)):
         log.info("train_with: bases of %s are not compared, as one run has no %s", run, fasta)
         return
-    rules = GenomeParams()
-    k, fewest = rules.homology_k, rules.homology_bases or 1
+    stated = provenance_of(workspace)["params"]
+    rules = GenomeParams(**{key: stated[key] for key in ("homology_k", "homology_bases") if key in stated})
+    if rules.homology_bases is None:
+        return
     mine, theirs = own.workspace().table, other.workspace().table
     mine, theirs = mine[mine["split"] != "train"], theirs[theirs["split"] == "train"]
-    bases = sum(int((t["end"] - t["start"]).sum()) for t in (mine, theirs))
-    share = min(1.0, FULL / max(bases, 1))
-
-    def sketched(genomes: Genomes, rows: pd.DataFrame) -> NDArray[np.uint64]:
-        return distinct_hashes(
-            [sketch(genomes.sequence(r.genome, r.chrom, r.start, r.end), k, share) for r in rows.itertuples()]
+    share = min(1.0, FULL / max(1, *(int((t["end"] - t["start"]).sum()) for t in (mine, theirs))))
+    sketches, held = [], []
+    for genomes, table in ((own, mine), (other, theirs)):
+        for _, rows in table.groupby(["genome", "block"], sort=True):
+            pieces = [genomes.sequence(r.genome, r.chrom, r.start, r.end) for r in rows.itertuples()]
+            sketches.append(distinct_hashes([sketch(ids, rules.homology_k, share) for ids in pieces]))
+            if genomes is own:
+                held.append(rows.iloc[0])
+    group = homologous_groups(sketches, rules.homology_bases * share)
+    # blocks of one group on either side: somewhere between them a copy goes from one run to the other
+    for first in (r for r, g in zip(held, group, strict=False) if g in group[len(held) :]):
+        raise InputError(
+            f"train_with: need bases of {run} that are no copies of what this run holds out, got homologous ones"
+            f" ({rules.homology_bases} shared {rules.homology_k}-mers or more) of block {first['block']} (genome"
+            f" {first['genome']}, {first['chrom']}:{first['start'] + 1:,}-{first['end']:,}, split {first['split']});"
+            " leave them out of its regions"
         )
-
-    learnt = sketched(other, theirs)
-    for (genome, block), rows in mine.groupby(["genome", "block"], sort=True):
-        shared = int(np.isin(sketched(own, rows), learnt, assume_unique=True).sum())
-        if shared >= fewest * share:
-            first = rows.iloc[0]
-            raise InputError(
-                f"train_with: need bases of {run} that are no copies of what this run holds out, got about"
-                f" {shared / share:,.0f} of the {k}-mers of block {block} (genome {genome}, {first['chrom']}:"
-                f"{first['start'] + 1:,}-{first['end']:,}, split {first['split']}); leave them out of its regions"
-            )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from photo51.cli.app import DICTIONARY, DISCOVERY, shards_of
 from photo51.cli.stage import StageJob, extra, stage
+
+log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,7 +105,12 @@ def fidelity_command(job: StageJob) -> None:
     params, genomes = job.params, job.genomes
     mean = job.store().rows(seed=params.seed).sample(params.sample, seed=params.seed).mean(axis=0)
     windows = windows_of_split(genomes.windows(), params)
-    losses = splice(job.model(), job.dictionary, genomes, windows, mean)
+    model = job.model()
+    if model.spec.causal and model.spec.bp_per_token == 1:
+        losses = splice(model, job.dictionary, genomes, windows, mean)
+    else:
+        log.warning("fidelity: %s does not predict base by base; nothing is measured", model.spec.name)
+        losses = LOSSES.empty()
     lineage = job.made(job.path("dictionary_card"))
     write_table(losses, job.path("losses"), LOSSES, lineage)
     write_table(recovered(losses), job.path("fidelity"), FIDELITY, lineage)

@@ -124,11 +124,11 @@ def selftest_command(
     job: StageJob,
     published: Annotated[
         Path | None,
-        typer.Option(help="folder with prompts.csv and figures.tsv of released models; default: as shipped"),
+        typer.Option(help="folder with prompts.csv and figures.tsv of released models; default: as configured"),
     ] = None,
     tolerance: Annotated[
         float | None,
-        typer.Option(min=0, help="largest miss of a published loss (nats); default: that of the figures"),
+        typer.Option(min=0, help="largest miss of a published loss (nats); default: as configured"),
     ] = None,
     accept_miss: Annotated[
         bool, typer.Option("--accept-miss", help="let a model pass that misses the published figures")
@@ -138,11 +138,15 @@ def selftest_command(
 
     Causality, prefixes, batches, coordinates, known and published loss; exits with 1 if a check fails.
     """
+    from photo51.config.model import SelftestParams
     from photo51.io import write_json
     from photo51.model.families.selftest import PublishedParams
     from photo51.model.families.selftest import selftest as check
 
-    compared = PublishedParams(published, None, tolerance, accept_miss)
+    stated = SelftestParams() if job.config is None else job.config.selftest
+    folder = published or (Path(stated.published) if stated.published else None)
+    largest = stated.tolerance if tolerance is None else tolerance
+    compared = PublishedParams(folder, None, largest, accept_miss or stated.accept_miss)
     result = check(job.model(), job.genomes, published=compared)
     write_json(result, job.path("selftest"))
     for row in result["checks"]:

@@ -53,7 +53,7 @@ def read_command(
     source = open_source(
         sequence, annotation=annotation or (), region=region, genetic_code=genetic_code, topology=topology
     )
-    folder = out or folder_of(_stem(source.title), source.pieces)
+    folder = out or folder_of(_stem(source.title.removesuffix(f", {region}"), region), source.pieces)
     check_folder(folder)
     import torch
 
@@ -70,12 +70,12 @@ def read_command(
     typer.echo(written)
 
 
-def _stem(title: str) -> str:
-    """A name for a folder, from that of what is read."""
-    name, comma, region = title.partition(", ")
-    name = re.sub(r"\.(gz|bgz)$", "", name)
-    name = re.sub(r"\.(fa|fasta|fna|fas|gb|gbk|gbff|genbank)$", "", name) + comma + region
-    return re.sub(r"[^A-Za-z0-9_.-]+", "_", name).strip("._") or "sequence"
+def _stem(title: str, region: str | None = None) -> str:
+    """A name for a folder, from that of what is read and its part; short, as names of files may be 255 bytes long."""
+    name = re.sub(r"\.(gz|bgz)$", "", title)
+    name = re.sub(r"\.(fa|fasta|fna|fas|gb|gbk|gbff|genbank)$", "", name)
+    words = f"{name}_{region}" if region else name
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", words).strip("._")[:80] or "sequence"
 
 
 @app.command()

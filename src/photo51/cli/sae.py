@@ -76,9 +76,10 @@ def _check_other_seed(main: Path, params: SaeParams) -> None:
     import json
 
     from photo51.sae.dictionary import CARD
+    from photo51.sae.training.train import differing
 
     made = json.loads((main / CARD).read_text()).get("params") if (main / CARD).is_file() else None
-    if made == params.model_dump(mode="json"):
+    if made is not None and not differing(made, params):
         raise InputError(
             f"--sae seed1: need another seed than that of {main}, got {params.seed} with the same parameters; state"
             " another `seed` in --params"

@@ -278,11 +278,18 @@ class StageJob:
         `random`.
         """
         if self.model_name is not None:
-            return self.model_name
+            return self._twin(self.model_name)
         name = self.configured("activations.model")
         if name is None:
             raise InputError(f"{self.run}: need --model, as sh2:base or a folder, as the run keeps no config.yaml")
-        return f"{name}@random:{self.configured('seed')}" if self.sae == "random" else str(name)
+        return self._twin(str(name))
+
+    def _twin(self, name: str) -> str:
+        """A model's name, or that of its twin with random weights for dictionary `random`."""
+        if self.sae != "random" or "@random:" in name:
+            return name
+        seed = self.configured("seed")
+        return f"{name}@random:{0 if seed is None else seed}"
 
     def set_torch_threads(self) -> None:
         """Bound the threads of torch."""
@@ -301,7 +308,7 @@ class StageJob:
         """The model that parameters of reading name, where no option says otherwise."""
         self.device = self.device or params.device
         stated = self.stated is not None or self.config is None
-        return self.model(self.model_name or (params.model if stated else None), params.dtype)
+        return self.model(self._twin(params.model) if stated and self.model_name is None else None, params.dtype)
 
     def made(self, *inputs: Path | None, params: Any = None) -> Provenance:
         """Provenance of what is written: the stage, its parameters, the files it read."""

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from photo51 import __version__
-from photo51.activations.extract import Core, Sequences, cores
+from photo51.activations.extract import Core, Sequences, cores, remove_others
 from photo51.activations.store import ActivationStore
 from photo51.codes import CodesMeta, codes_path, write_codes
 from photo51.config.model import ActivationParams
@@ -57,6 +57,7 @@ def encode_store(
     valid = {strand: store.valid(strand) for strand in STRANDS}
     files: list[Path] = []
     chosen = range(len(store.shards)) if shards is None else sorted(shards)
+    remove_others(out, {codes_path(out, n, s).name for n in range(len(store.shards)) for s in STRANDS})
     for number in progress(chosen, "encode", unit="shards"):
         if not 0 <= number < len(store.shards):
             raise InputError(f"shard: need 0 <= shard < {len(store.shards)}, got {number}")
@@ -119,6 +120,7 @@ def encode_model(
     dictionary.origin.require(model.spec.origin(site), f"{model.spec.name}: activations")
     params = params.model_copy(update={"sites": (site,)})
     chosen = sorted(windows["shard"].unique()) if shards is None else sorted(shards)
+    remove_others(out, {codes_path(out, int(n), s).name for n in windows["shard"].unique() for s in STRANDS})
     contigs = genomes.sequences[["genome", "chrom", "sha256"]].to_dict("list")
     warmup = int(windows["warmup"].max())
     files = []
@@ -129,6 +131,7 @@ def encode_model(
             model.spec.dtype,
             contigs,
             part.to_dict("list"),
+            workspace,
             warmup,
             params.ambiguous_reach,
             dictionary.hash,

@@ -25,7 +25,7 @@ from photo51.model.families.adapters import DnaModel
 from photo51.model.sites import Edit, Sites
 from photo51.progress import progress
 from photo51.sae.dictionary import Dictionary
-from photo51.types import STRANDS
+from photo51.types import STRANDS, InputError
 
 
 class Losses(NamedTuple):
@@ -78,6 +78,8 @@ def splice(
     -------
     One row a base and strand (contract `LOSSES`).
     """
+    if not model.spec.causal or model.spec.bp_per_token != 1:
+        raise InputError(f"{model.spec.name}: need a model that predicts base by base, got one that does not")
     site = dictionary.origin.site
     dictionary.origin.require(model.spec.origin(site), f"{model.spec.name}: activations")
     edits: dict[str, dict[str, Edit]] = {

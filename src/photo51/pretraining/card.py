@@ -292,8 +292,8 @@ def _heldout(heldout: Heldout, card: Mapping[str, Any], order: int, corpus: Corp
         "## Held-out species",
         "",
         (
-            f"Bits per base (2 is chance) on windows of {never}, species in turn in random order and each on either"
-            f" strand, compared with the best of the Markov chains of orders 1 to {order}. Chains counted"
+            f"Bits per base (2 is chance) on windows of {never}, species in turn in random order, strands in turn,"
+            f" compared with the best of the Markov chains of orders 1 to {order}. Chains counted"
             f" {_counted(card, corpus)} on both strands,"
             " all of it (`markov_K`) or the group's alone (`markov_own_K`); counts of an order are joined with the"
             " order below by strengths fitted on training species kept back (MacKay and Peto 1995,"
@@ -322,9 +322,12 @@ def _heldout(heldout: Heldout, card: Mapping[str, Any], order: int, corpus: Corp
 
 def _counted(card: Mapping[str, Any], corpus: Corpus) -> str:
     """What the chains counted: all training sequence, be it that no run of the model drew from a source of it."""
+    known = card["bases_trained"] is not None and all(run.get("parameters", {}).get("mixture") for run in card["runs"])
+    if not known:
+        return "the corpus's training sequence"
     drawn = {s for run in card["runs"] for s, share in run.get("parameters", {}).get("mixture", {}).items() if share}
     unread = sorted(set(corpus.records.loc[corpus.records["split"] == "train", "source"]) - drawn)
-    if not drawn or not unread:
+    if not unread:
         return "the same training sequence"
     return f"the corpus's training sequence (that of {', '.join(unread)} too, which the model did not read)"
 
@@ -452,9 +455,11 @@ def _again(name: str, card: Mapping[str, Any], trained: PretrainParams) -> list[
         begun = f" --from {starts[i]}" if starts[i] else ""
         lines.append(f"photo51 pretrain corpus {folder}{begun} --params run_{i + 1}.yaml")
         # the card of each lists the runs before the next, and decides the held-out windows of all
-        lines.append(f"photo51 model-card {folder}/model corpus --run {folder}")
+        if i < len(folders) - 1:
+            lines.append(f"photo51 model-card {folder}/model corpus --run {folder}")
     lines += [
         f"cp {folders[-1]}/model/* resources/models/{name}/",
+        f"photo51 model-card resources/models/{name} corpus --run {folders[-1]}",
         "```",
         "",
     ]

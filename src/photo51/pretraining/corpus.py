@@ -185,12 +185,13 @@ def heldout_windows(
     `length` are left out, so that every window is one segment of one genome, and so are windows of which a tenth is not
     known: a group that has no others is left out with a warning.
     """
-    rng = np.random.default_rng([seed, 51])
     records = corpus.records[(corpus.records["split"] == split) & (corpus.records["length"] >= length)]
     out = {}
     for group, table in records.groupby(by, sort=True):
         if groups is not None and group not in groups:
             continue
+        # of its own, so that more windows of one group begin with the same, and change no other's
+        rng = np.random.default_rng([seed, 51, *str(group).encode()])
         by_species = [t for _, t in table.groupby("species", sort=True)]
         order = rng.permutation(len(by_species))
         rows = []

@@ -70,7 +70,8 @@ class Gene(NamedTuple):
 
 
 def compare_heldout(model: DnaModel, corpus: Corpus, length: int, seed: int, params: ModelCardParams) -> Heldout:
-    """Compare a model with Markov chains of orders 1 to K on the windows that pretraining is evaluated on.
+    """Compare a model with Markov chains of orders 1 to K on windows of held-out species, those first that a training
+    of this seed is evaluated on.
 
     For every group there are two chains of each order: one that counted all training sequence, as the model read it,
     and one that counted the group's alone. Strengths are fitted on training species that are kept from the counts

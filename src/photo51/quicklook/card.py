@@ -152,11 +152,11 @@ def _data(about: dict[str, Any]) -> str:
         for r in [*about["trained_on"], *more]
     ]
     if more:
-        rows = "The last row is" if len(more) == 1 else f"The last {len(more)} rows are"
+        rows = "The last row is of another run" if len(more) == 1 else f"The last {len(more)} rows are of other runs"
         lines += [
             "",
-            f"{rows} of other runs, read for training alone and at most 60 % of it; names, checks and figures are of"
-            " the rows above.",
+            f"{rows}, read for training alone (at most 60 % of what was read); names, checks and figures are of the"
+            " rows above.",
         ]
     return "\n".join(lines)
 

@@ -93,7 +93,7 @@ def _frames(ids: NDArray[np.uint8], code: int) -> list[tuple[int, int, bool]]:
             if kind == "gap":
                 # a gap is an end of what is known: no stop was seen in it, nor any frame
                 if begin is not None and codon_start > begin:
-                    out.append((begin, codon_start, False))
+                    out += [(first, codon_start, False) for first in (begin, inner) if first is not None]
                 begin, starts, inner = codon_start + 3, False, None
             elif kind == "stop":
                 if begin is not None:
@@ -106,5 +106,5 @@ def _frames(ids: NDArray[np.uint8], code: int) -> list[tuple[int, int, bool]]:
             elif kind == "start" and not starts and inner is None:
                 inner = codon_start
         if begin is not None and last > begin:
-            out.append((begin, last, False))
+            out += [(first, last, False) for first in (begin, inner) if first is not None]
     return out

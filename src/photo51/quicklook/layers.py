@@ -78,7 +78,7 @@ def layers(model: DnaModel, genomes: Genomes, params: LayersParams) -> pd.DataFr
         A causal model.
     genomes
         Prepared genomes with annotations: blocks of split `train` are learned from, those of `select` are held out,
-        since a block is chosen here; those of `test` are not looked at.
+        since a block is chosen here; of those of `test` burn-in alone may be measured, which asks for no annotation.
     params
         How much is read.
 

@@ -114,7 +114,7 @@ def _warnings(read: QuickRead) -> list[Block]:
             )
         )
     if read.doubts:
-        out.append(Note("; ".join(literal(d) for d in read.doubts) + ".", "Of the annotation", "warn"))
+        out.append(Note("; ".join(literal(d) for d in read.doubts) + ".", "About the annotation", "warn"))
     return out
 
 

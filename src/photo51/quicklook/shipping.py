@@ -36,8 +36,7 @@ from photo51.sae.dictionary import CARD, WEIGHTS, Dictionary, SparseAutoencoder
 from photo51.sae.quality.measures import measure_quality
 from photo51.sae.quality.stability import SAME, found_again, seed_match_shares
 from photo51.sae.rules import Gate
-from photo51.sae.training.consensus import final_params
-from photo51.sae.training.train import fit_once
+from photo51.sae.training.train import differing, fit_once
 from photo51.shipped import shipped_folder
 from photo51.types import InputError
 
@@ -196,21 +195,22 @@ def _check_made(run: Path, config: Config, main: SparseAutoencoder) -> None:
         )
 
 
-def _check_recipe(folder: Path, sae: Dictionary, config: Config, seed: int) -> None:
-    params = config.sae.model_copy(update={"seed": seed})
-    params = final_params(params) if params.consensus > 1 else params
-    stated, made = params.model_dump(mode="json"), sae.card.get("params", {})
-    # how often a training is saved, and on what it computes, is no part of the recipe
-    differ = sorted(key for key in stated if key not in {"checkpoint", "backend"} and made.get(key) != stated[key])
-    if differ:
+def _check_recipe(folder: Path, sae: Dictionary, config: Config, seed: int | None = None) -> None:
+    """Refuse a dictionary of another recipe than the configuration's; the seed is any where None."""
+    made = sae.card.get("params", {})
+    params = config.sae.model_copy(update={"seed": made.get("seed") if seed is None else seed})
+    if differ := differing(made, params):
         raise InputError(
             f"{folder}: need the dictionary of the run's configuration, got one with {differ[0]}"
-            f" {made.get(differ[0])} ({stated[differ[0]]} there)"
+            f" {made.get(differ[0])} ({getattr(params, differ[0])} there)"
         )
-    if sae.card.get("train_with", []) != list(config.train_with):
+    asked = [Path(run).resolve() for run in config.train_with]
+    if "train_with" not in sae.card and asked:
+        log.warning("%s does not say which other runs it learnt from: those of the configuration are stated", folder)
+    elif [Path(run).resolve() for run in sae.card.get("train_with", [])] != asked:
         raise InputError(
             f"{folder}: need a dictionary that learnt from the runs of its configuration"
-            f" ({', '.join(config.train_with) or 'none'}), got {', '.join(sae.card.get('train_with', [])) or 'none'}"
+            f" ({', '.join(config.train_with) or 'none'}), got {', '.join(sae.card['train_with'])}"
         )
 
 
@@ -254,7 +254,7 @@ def _others(run: Path, config: Config, store: ActivationStore, seeds: int) -> di
     out: dict[str, Dictionary] = {}
     if (run / "sae" / "seed1" / WEIGHTS).is_file():
         out["seed1"] = Dictionary.load(run / "sae" / "seed1")
-        _check_recipe(run / "sae" / "seed1", out["seed1"], config, config.sae.seed + 1)
+        _check_recipe(run / "sae" / "seed1", out["seed1"], config)
     held_out = None
     if config.sae.consensus > 1:  # as `train-sae` matches members
         held_out = split_rows(store, run / "genome", "select").shared_sample(config.sae.sample)

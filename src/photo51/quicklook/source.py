@@ -134,8 +134,6 @@ def open_source(
         is_file, is_folder = path.is_file(), path.is_dir()
     except OSError:  # a sequence is no file name, and may be too long for one
         is_file = is_folder = False
-    if is_folder:
-        raise InputError(f"{text}: need a FASTA or GenBank file, got a folder")
     if genetic_code is not None:
         check_code(genetic_code, "--genetic-code")
     check_topology(topology, "--topology")
@@ -151,6 +149,8 @@ def open_source(
             return _of_file(files[0], bases, more, region, context, genetic_code=genetic_code, topology=topology)
     if bases and _LETTERS.fullmatch(bases) and len(bases) > 2 and not path.suffix:
         return _of_bases(bases, annotation, region, genetic_code or _UNKNOWN, topology, context)
+    if is_folder and text:
+        raise InputError(f"{text}: need a FASTA or GenBank file, got a folder")
     absent = "; there is no such file" if path.suffix or len(path.parts) > 1 else ""
     raise InputError(
         f"read: need a FASTA or GenBank file, bases, or an NCBI accession such as NC_001416.1, got {_short(text)!r},"
@@ -272,7 +272,7 @@ def _of_file(
     ]
     source = _source(title, contigs, region, context)
     if account.doubts() or any(_described(c) for c in contigs):
-        account.close("the page")
+        account.close()
     return source._replace(doubts=tuple(account.doubts()))
 
 

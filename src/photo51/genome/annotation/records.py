@@ -104,19 +104,20 @@ class ReadingAccount:
         lines = []
         for (_, outcome, reason), entry in self.entries.items():
             if outcome in {"left out", "noted"} or (outcome == "CDS" and reason in _REFRAMED.values()):
-                unit = "CDS" if outcome == "CDS" else "times" if outcome == "noted" else "records"
+                unit = "CDS" if outcome == "CDS" else "times" if outcome == "noted" else "record"
+                unit += "s" if unit == "record" and entry.count != 1 else ""
                 often = "" if outcome == "noted" and entry.count == 1 else f"{entry.count:,} {unit}: "
                 left = "left out, " if outcome == "left out" else ""
                 lines.append(f"{left}{often}{reason} (first: {entry.first})")
         return lines
 
-    def close(self, path: str) -> None:
+    def close(self, path: str = "") -> None:
         """Say in a line what the genome came to, warn of what is unusual, and refuse annotation that does not fit.
 
         Parameters
         ----------
         path
-            File in which the whole account stands.
+            File in which the whole account stands, if there is one.
 
         Raises
         ------
@@ -160,7 +161,7 @@ class ReadingAccount:
         """Whether a contig has an open reading frame longer than chance leaves it, so that it has genes of its own."""
         return min(self.by_chance, default=0.0) * len(self.by_chance) < CHANCE
 
-    def summary(self, path: str) -> str:
+    def summary(self, path: str = "") -> str:
         """One line: coding sequences that translate, what is wrong with others, records left out."""
         n = self.count("coding sequences")
         parts = [f"{self.count('translate cleanly'):,} of {n:,} CDS translate cleanly" if n else "no CDS"]
@@ -172,7 +173,7 @@ class ReadingAccount:
         left = sum(e.count for (_, outcome, _), e in self.entries.items() if outcome == "left out")
         if left:
             parts.append(f"{left:,} records left out")
-        return f"{'; '.join(parts)} (see {path})"
+        return "; ".join(parts) + (f" (see {path})" if path else "")
 
 
 _REFRAMED = {

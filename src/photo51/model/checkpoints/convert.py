@@ -71,7 +71,15 @@ def convert(source: Path, out: Path, preset: Preset) -> str:
         Before anything is written: where the tensors are not those of the preset (naming the first that differs, and
         the preset they fit), or the disk is too full. While writing: for weights that are not finite.
     """
+    if (source / RECORD).is_file():
+        raise InputError(
+            f"{source}: need a released checkpoint, got a folder that `photo51 convert` made: it is converted"
+        )
     weights = open_weights(source)
+    if inside := [p for p in _paths(weights) if p.resolve().parent == out.resolve()]:
+        raise InputError(
+            f"{out}: need another folder than that of the checkpoint, got the one that holds {inside[0].name}"
+        )
     config = preset.config()
     names = _matched(weights, expected(config), preset)
     plan = _plan(weights, names, config)

@@ -7,14 +7,17 @@ stream after each block and `final_norm`, found from the list of its blocks.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pickle import UnpicklingError
 from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer
 
@@ -22,6 +25,7 @@ from photo51.model.checkpoints.hardware import check_weights
 from photo51.model.checkpoints.tensors import tensor_digest
 from photo51.model.families.audit import Repair, audit_weights
 from photo51.model.families.interface import ModelReading, ModelSpec, Output, Over, Sequences, as_bytes
+from photo51.model.families.native import IDENTITY
 from photo51.model.families.spans import SpannedTokens, bases_per_token, tokenize
 from photo51.model.sites import EarlyExit, Sites
 from photo51.model.tokenizer import tokens_text
@@ -64,6 +68,7 @@ _FAMILIES = {
     "bert": ModelFamily("bert.embeddings", "bert.encoder.layer", ""),
 }
 _MASKED = {"esm", "bert"}
+_UNUSED = re.compile(r"\.(contact_head|pooler)\.")  # heads that no site and no likelihood depends on
 
 
 def open_library(name: str, *, seed: int | None, device: str, dtype: torch.dtype, tokenizer: Any = None) -> Library:
@@ -79,12 +84,24 @@ def open_library(name: str, *, seed: int | None, device: str, dtype: torch.dtype
         tokenizer = tokenizer or AutoTokenizer.from_pretrained(name, trust_remote_code=False)
         opener = AutoModelForMaskedLM if config.model_type in _MASKED else AutoModelForCausalLM
         if seed is None:
-            model = opener.from_pretrained(name, dtype=dtype, trust_remote_code=False)
+            # what the files lack would be drawn at random, another time otherwise
+            opened: Any = opener.from_pretrained(name, dtype=dtype, trust_remote_code=False, output_loading_info=True)
+            model, loaded = opened
+            missing = sorted(loaded["missing_keys"])
+            for key in (k for k in missing if _UNUSED.search(k)):
+                model.get_parameter(key).data.zero_()  # they enter nothing that is read, but the hash of the weights
+            if missing := [k for k in missing if not _UNUSED.search(k)]:
+                raise InputError(
+                    f"{name}: need weights of {type(model).__name__}, got files without {missing[0]}"
+                    f" ({len(missing):,} missing in all); they are of another architecture, or not complete"
+                )
         else:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)
                 model = opener.from_config(config, trust_remote_code=False).to(dtype)
-    except (OSError, ValueError, KeyError, ImportError) as e:
+    except InputError:
+        raise
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError, UnpicklingError) as e:
         raise InputError(
             f"{name}: need a model of a class that transformers itself has, as an identifier or a folder, got none that"
             f" opens ({str(e).splitlines()[0]})"
@@ -139,7 +156,7 @@ class Library:
             name=name if seed is None else f"{name}@random:{seed}",
             family=config.model_type,
             digest=tensor_digest(iter({k: v for k, v in model.state_dict().items() if v.is_floating_point()}.items())),
-            config=config.to_diff_dict(),
+            config={k: v for k, v in config.to_diff_dict().items() if k not in IDENTITY},
             d_model=config.hidden_size,
             n_layers=config.num_hidden_layers,
             block_kinds=(config.model_type,) * config.num_hidden_layers,
@@ -197,9 +214,13 @@ class Library:
     @contextmanager
     def _hooks(self, sites: Sites) -> Iterator[None]:
         handles = []
-        for name in {*sites.read, *sites.edit}:
+        # in the order the pass meets them: what an edit adds to a block's output comes before the site there
+        for name in (n for n in self.sites if n in {*sites.read, *sites.edit}):
             module, side = self._points[name]
-            handles.append(_attach(module, side, sites, name))
+            if side == "in" and name in sites.edit:
+                handles += _attach_edited(module, self._points[f"{name.rsplit('.', 1)[0]}.out"][0], sites, name)
+            else:
+                handles.append(_attach(module, side, sites, name))
         try:
             yield
         finally:
@@ -324,6 +345,25 @@ def _attach(module: nn.Module, side: str, sites: Sites, name: str) -> Any:
         return sites.visit(name, result)
 
     return module.register_forward_pre_hook(enter) if side == "in" else module.register_forward_hook(leave)
+
+
+def _attach_edited(module: nn.Module, block: nn.Module, sites: Sites, name: str) -> list[Any]:
+    """Edit the state that goes into a norm and, past it, into the sum at the end of the block: a hook on the norm sees
+    the first alone, so that the change is added to the block's output too.
+    """
+    change: list[Tensor] = []
+
+    def enter(_module: nn.Module, inputs: tuple) -> tuple:
+        edited = sites.visit(name, inputs[0])
+        change[:] = [edited - inputs[0]]
+        return (edited, *inputs[1:])
+
+    def leave(_module: nn.Module, _given: tuple, result: Any) -> Any:
+        if isinstance(result, tuple):
+            return (result[0] + change[0], *result[1:])
+        return result + change[0]
+
+    return [module.register_forward_pre_hook(enter), block.register_forward_hook(leave)]
 
 
 def _kept(x: Tensor, tokens: list[SpannedTokens]) -> list[Tensor]:

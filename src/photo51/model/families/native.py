@@ -27,7 +27,7 @@ from photo51.model.stripedhyena.products import dtype_label
 from photo51.model.tokenizer import BASE_IDS, PAD, tokens_text
 from photo51.types import InputError
 
-_IDENTITY = ("architectures", "dtype", "torch_dtype", "transformers_version", "_name_or_path", "use_cache")
+IDENTITY = ("architectures", "dtype", "torch_dtype", "transformers_version", "_name_or_path", "use_cache")
 
 
 def is_native(name: str) -> bool:
@@ -108,7 +108,7 @@ class Native:
             name=name if seed is None else f"{name}@random:{seed}",
             family=f"stripedhyena{config.generation}",
             digest=digest_ or tensor_digest(iter(model.state_dict().items())),
-            config={k: v for k, v in config.to_diff_dict().items() if k not in _IDENTITY},
+            config={k: v for k, v in config.to_diff_dict().items() if k not in IDENTITY},
             d_model=config.hidden_size,
             n_layers=config.num_hidden_layers,
             block_kinds=tuple(config.block_kinds),

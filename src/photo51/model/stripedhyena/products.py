@@ -77,6 +77,11 @@ def library() -> str:
             raise InputError(f"{VARIABLE}: need one of {', '.join(usable)} on this machine, got {name!r}")
         if name == BFLOAT16:
             log.warning("products in bfloat16: off by %.2g of their size (root mean square)", error(_bfloat16))
+        elif name != "torch" and error(LIBRARIES[name]) > _EXACT:
+            raise InputError(
+                f"{VARIABLE}: need a library whose products are in float32 here, got {name!r}, off by"
+                f" {error(LIBRARIES[name]):.2g} of their size (as DNNL_DEFAULT_FPMATH_MODE may have it)"
+            )
         return name
     name = _remembered()
     if name != "torch" and error(LIBRARIES[name]) > _EXACT:

@@ -105,8 +105,8 @@ def choose(table: pd.DataFrame) -> pd.DataFrame:
     """Mark the chosen row; see `sweep`."""
     # `"".split` gives one empty name, which is no gate
     failures = table["failed_gates"].str.split(", ").map(lambda gates: len([g for g in gates if g]))
-    # measured, as rules other than TopK need not keep to k; a tenth of a feature a base is no difference
-    sparse = table["l0"].round(1)
+    # rules that aim at k differ from it by chance alone; the others have no k but what is measured
+    sparse = table["k"].where(table["variant"].isin(["topk", "batchtopk", "matryoshka"]), table["l0"])
     order = table.assign(failures=failures, sparse=sparse, minus=-table["variance_explained"]).sort_values(
         ["failures", "sparse", "n_features", "minus"], kind="stable"
     )

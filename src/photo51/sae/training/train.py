@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -105,6 +105,17 @@ def finished(folder: Path) -> Dictionary | None:
     except InputError as e:
         log.warning("%s; it is trained again", e)
         return None
+
+
+def differing(made: Mapping[str, Any], params: SaeParams) -> list[str]:
+    """Parameters in which a dictionary's training (`params` of its card) differs from what `params` asks for.
+
+    How often a training is saved, and on what it computes, is no difference; what a card of an older photo51 does not
+    have is the default.
+    """
+    asked = (final_params(params) if params.consensus > 1 else params).model_dump(mode="json")
+    default = SaeParams().model_dump(mode="json")
+    return sorted(k for k in asked if k not in {"checkpoint", "backend"} and made.get(k, default[k]) != asked[k])
 
 
 def begin_training(
