@@ -1,9 +1,11 @@
 """The whole bench of scores on planted variants: causes win, leaks are seen, nothing comes of permuted labels."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from photo51.biomarkers.contrasts.classify import classify
+from photo51.biomarkers.contrasts.classify import classify, too_small
 from photo51.biomarkers.contrasts.frequency import frequency_named, refuse_frequency
 from photo51.config.biomarkers import BiomarkersParams
 from photo51.types import InputError
@@ -156,3 +158,14 @@ def test_controls_of_one_gene_are_refused_by_name():
     labels = (comparison.genes != names[size.argmax()]).astype(np.int64)
     with pytest.raises(InputError, match="controls in 2 and 3 genes in all, got 5, 1 and 6"):
         classify(comparison._replace(labels=labels), PARAMS)
+
+
+def test_cases_in_one_fold_of_genes_are_no_stratum():
+    """Forty cases in one gene and one in another, thirty controls in each of five: some training side has no case."""
+    counts = [(40, 5), (1, 30), (0, 30), (0, 30), (0, 30), (0, 30)]
+    labels = np.concatenate([np.repeat([1, 0], n) for n in counts])
+    genes = np.repeat([f"g{i}" for i in range(len(counts))], [sum(n) for n in counts])
+    comparison = SimpleNamespace(labels=labels, genes=genes)
+    assert "outside every fold of genes" in too_small(comparison, BiomarkersParams(folds=5))
+    even = np.tile([1, 0], len(labels) // 2 + 1)[: len(labels)]
+    assert too_small(SimpleNamespace(labels=even, genes=genes), BiomarkersParams(folds=5)) == ""

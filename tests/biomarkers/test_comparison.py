@@ -89,3 +89,17 @@ def test_cases_and_controls_of_other_consequences_are_a_description():
     mixed = compare_classes(table(), effects_of(table(), PLUS), params())
     assert consequence_distance(mixed) == 0.5
     require_claim(mixed, params())
+
+
+def test_a_variant_of_several_sets_is_no_case_and_control_and_counts_once():
+    """The fourth row is the first variant, or the second, once more, from another set."""
+    both = table().assign(variant=["c:1:A>C", "c:2:A>C", "c:3:A>C", "c:1:A>C"])
+    with pytest.raises(InputError, match=r"need no variant in both, got 1 that are.*c:1:A>C the first"):
+        compare_classes(both, effects_of(both, PLUS, MINUS), params())
+    twice = table().assign(variant=["c:1:A>C", "c:2:A>C", "c:3:A>C", "c:2:A>C"])
+    found = compare_classes(twice, effects_of(twice, PLUS, MINUS), params())
+    assert found.variants["row"].tolist() == [0, 1]
+    assert found.labels.tolist() == [1, 0]
+    # of another genome it is another variant
+    apart = twice.assign(genome=["x", "x", "x", "y"])
+    assert compare_classes(apart, effects_of(apart, PLUS, MINUS), params()).labels.tolist() == [1, 0, 0]

@@ -321,3 +321,11 @@ def test_findings_come_back_from_their_table(tmp_path):
     assert isinstance(back[1], Finding)
     assert len(table([])) == 0
     assert finding_rows(None) == []
+
+
+def test_a_ranking_in_which_nothing_could_be_novel_is_untested_and_says_why():
+    table = pd.DataFrame({"p": [1.0, 1.0], "rank": [1, 2], "n_controls": [0, 0], "seed_match_r": [0.9, 0.8]})
+    assert "none of the random-weight model's features passed" in unannotated.without_control(table)
+    enough = table.assign(n_controls=100)
+    assert unannotated.without_control(enough) == ""
+    assert "no dictionary of another seed" in unannotated.without_control(enough.assign(seed_match_r=np.nan))

@@ -123,12 +123,19 @@ def run_cards(
     Raises
     ------
     InputError
-        For a variant that is in none of the tables.
+        For a variant that is in none of the tables, and for other tables than the comparison was made of.
     """
     scores = read_table(folder / "scores.parquet", SCORES)
     settings = BiomarkersParams.model_validate(scores.attrs["provenance"]["params"])
     variants, effects = read_sets(paths)
     comparison = compare_classes(variants, effects, settings)
+    keys = ["variant", "row", "label"]
+    compared = comparison.variants.assign(label=comparison.labels)[keys]
+    if compared.astype({"variant": str}).to_numpy().tolist() != scores[keys].to_numpy().tolist():
+        raise InputError(
+            f"{folder}: need the sets of variants that were compared there, in their order, as they were scored then;"
+            " got others: run `photo51 biomarkers` again"
+        )
     chosen = list(params.variants) or most_likely(scores, params.method, params.top)
     subject = _subject(variants, effects, chosen, settings)
     cards = make_cards(

@@ -305,6 +305,9 @@ def cohort_command(
         if effects is None:
             raise InputError("cohort: need --external-variants, effects of the alleles of the other cohort, got none")
         theirs = settings if external_params is None else parse(CohortParams, external_params, "--external-params")
+        # the question is the discovery's: columns and coding of a panel are its own, burdens are not
+        same = {key: getattr(settings, key) for key in ("statistic", "transform", "max_missing")}
+        theirs = theirs.model_copy(update=same)
         _, read = _genotyped(external_genotypes, theirs, [])
         other = External(_variant_burden(read, effects, theirs), read_panel(external_panel), theirs)
     validation = Validation(open_lock=open_lock, reopen=reopen, distil_first=distil is not None, external=other)

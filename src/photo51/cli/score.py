@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from photo51.cli.app import VARIANTS, ParamsOption, ThreadsOption, app, set_threads
+from photo51.types import InputError
 
 
 @app.command("score", rich_help_panel=VARIANTS)
@@ -72,9 +73,17 @@ def score_command(
     stem = vcf.name.removesuffix(".gz").removesuffix(".bgz")
     stem = stem.rsplit(".", 1)[0] if "." in stem else stem
     table_path = out or Path(f"{stem}.scores.tsv")
+    copy = table_path.with_suffix(".vcf")
+    if is_text_vcf(vcf) and (copy == table_path or copy.resolve() == vcf.resolve()):
+        raise InputError(
+            f"--out {table_path}: need the name of a table whose annotated copy, {copy}, is another file than the table"
+            " and the source; name it with .tsv behind another name"
+        )
+    if table_path.resolve() == vcf.resolve():
+        raise InputError(f"--out {table_path}: need another file than the source, got the same")
     with opened_genome(genome, annotation or (), genetic_code=genetic_code, topology=topology) as folder:
         table, loaded = run(folder, [vcf], load_model(model, device=device), dictionary, settings, name)
         write_scores(table, loaded, table_path)
         if is_text_vcf(vcf):
-            annotate_vcf(vcf, table, loaded, table_path.with_suffix(".vcf"))
-    typer.echo(f"{table_path}  {len(table)} variants scored, {len(loaded.refused)} refused")
+            annotate_vcf(vcf, table, loaded, copy)
+    typer.echo(f"{table_path}  {len(table)} variants scored, {len(loaded.refused)} listed as refused")

@@ -256,7 +256,7 @@ def gather_effects(described: pd.DataFrame, shards: Iterable[Path], out: Path, l
     Raises
     ------
     InputError
-        Where a variant is in no shard, or in two.
+        Where a variant is in no shard, or in two, and for shards of other variants.
     """
     parts = [read_h5ad(path) for path in shards]
     effects = ad.concat([p for p in parts if p.n_obs] or parts[:1], merge="same", uns_merge=None)
@@ -270,6 +270,12 @@ def gather_effects(described: pd.DataFrame, shards: Iterable[Path], out: Path, l
         )
     # shards may have been joined in any order
     effects = effects[np.argsort(row)].copy()
+    scored, asked = effects.obs["variant"].astype(str).tolist(), described["variant"].astype(str).tolist()
+    if changed := [i for i, (a, b) in enumerate(zip(scored, asked, strict=True)) if a != b]:
+        raise InputError(
+            f"{out}: need shards of the variants that are asked for, got {scored[changed[0]]} in place of"
+            f" {asked[changed[0]]} ({len(changed):,} differ); score the shards again"
+        )
     effects.obs_names = [str(i) for i in range(effects.n_obs)]
     effects.uns.clear()
     write_h5ad(effects, out.with_suffix(".h5ad"), lineage)

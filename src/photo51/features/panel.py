@@ -120,6 +120,11 @@ def panel(
     InputError
         Where fewer than ten genes are left.
     """
+    if short := [g.name for g in genes if len(g.ids) <= params.warmup]:
+        raise InputError(
+            f"panel: need genes longer than the {params.warmup} bases whose codes are left out (warmup), got"
+            f" {len(short)} that are not, such as {short[0]!r}"
+        )
     if len(genes) < 10:
         raise InputError(f"panel: need at least 10 genes of phyla with two families, got {len(genes)}")
     obs = pd.DataFrame([dict(zip(RANKS, g.lineage, strict=True)) for g in genes], index=[g.name for g in genes])

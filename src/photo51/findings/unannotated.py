@@ -18,10 +18,16 @@ def without_control(novelty: pd.DataFrame) -> str:
     `NOVELTY`).
     """
     if not novelty["p"].isna().all():
-        n = int(novelty["n_controls"].max()) if "n_controls" in novelty else 0
-        floor = 1 / (n + 1)  # the smallest p, and so the smallest q, that there can be
-        if not n or floor <= ALPHA:
+        if "seed_match_r" in novelty and novelty["seed_match_r"].isna().all():
+            return "no dictionary of another seed was trained, so that none can be found again"
+        if "n_controls" not in novelty:  # a run of an older photo51
             return ""
+        n = int(novelty["n_controls"].max())
+        floor = 1 / (n + 1)  # the smallest p, and so the smallest q, that there can be
+        if n and floor <= ALPHA:
+            return ""
+        if not n:
+            return "none of the random-weight model's features passed the gates"
         which = words.count(n, "feature")
         return (
             f"{which} of the random-weight model passed the gates, so that no p-value can be below 1/{n + 1} ="

@@ -207,7 +207,7 @@ def run_cohort(
         _say_opening(sealed, len(discovered), len(rules))
         tests = validate(tests, second.cohort, params)
         if rules:
-            write_table(_tried(rules, second, distil_params), out / "rules.parquet", RULES, lineage)
+            write_table(_tried(rules, first, second, distil_params), out / "rules.parquet", RULES, lineage)
     write_table(tests, out / "cohort_tests.parquet", COHORT_TESTS, lineage)
     write_table(discovery.lambdas, out / "lambdas.parquet", LAMBDAS, lineage)
     tables, answer = _alleles(burden, tests, first, discovery, params)
@@ -265,8 +265,16 @@ def _say_opening(sealed: lock.Lock, features: int, rules: int) -> None:
         )
 
 
-def _tried(rules: list[Distilled], second: CohortSide, params: DistilParams | None) -> pd.DataFrame:
-    quantities = [quantities_of(d, second.features, second.raw) for d in rules]
+def _tried(rules: list[Distilled], first: CohortSide, second: CohortSide, params: DistilParams | None) -> pd.DataFrame:
+    """Try rules on the validation side; columns go by their names, as another panel may have them in another order."""
+    raw = second.raw
+    if any(d.rule.family != "features" for d in rules):
+        if missing := [name for name in first.raw.columns if name not in raw]:
+            raise InputError(
+                f"validation panel: need the columns that rules were made of, got none called {missing[0]!r}"
+            )
+        raw = raw[list(first.raw.columns)]
+    quantities = [quantities_of(d, second.features, raw) for d in rules]
     labels = second.cohort.phenotype.astype(np.int64)
     return try_rules(rules, quantities, labels, second.cohort.clade, params or DistilParams())
 

@@ -105,6 +105,11 @@ def too_small(comparison: Comparison, params: BiomarkersParams) -> str:
     genes = len(np.unique(comparison.genes))
     if min(with_case, with_control) < 2 or genes < 3:
         return f"need cases in 2 genes, controls in 2 and 3 genes in all, got {with_case}, {with_control} and {genes}"
+    fold = grouped_folds(comparison.labels, comparison.genes, params.folds, params.seed)
+    for i in np.unique(fold):
+        if len(np.unique(comparison.labels[fold != i])) < 2:
+            lone = "cases" if comparison.labels[fold == i].any() else "controls"
+            return f"need {lone} outside every fold of genes, got them in the genes of one alone"
     return ""
 
 

@@ -175,8 +175,9 @@ def calibration(
             "adjusted_out_of_band": int((rates["verdict"] == "out of band").sum()),
         }
     both = real["q"] <= params.alpha
-    judged = both & (real["adjusted"] != "")
-    # of what is found by rotation and has an adjusted test, how much that keeps
+    # of classes in which the adjusted test calls too many shifted features it says nothing
+    judged = both & ~real["adjusted"].isin(["", "out of band"])
+    # of what is found by rotation and has an adjusted verdict, how much that keeps
     figures["adjusted_kept"] = _share_of(judged & (real["q_adj_comp"] <= params.alpha), judged)
     curves = [_curves(real, "real")]
     if rotated is not None:

@@ -113,7 +113,9 @@ def _null(
     n_eff[drawn] = effective_sizes(plain, codes_readout(store, drawn).matrix)
     table = _parts(store, inputs, explanation, n_eff, params)
     table["seed_match_r"], table["window_artifact"] = np.nan, np.nan
-    table = table.join(strengths(table["mass"].to_numpy(), n_eff, None))
+    # percentiles among those drawn: the others have no n_eff, and would stand below them all
+    mass = np.where(np.isin(np.arange(store.n_features), drawn), table["mass"].to_numpy(), 0.0)
+    table = table.join(strengths(mass, n_eff, None))
     table = table.join(best_claims(concepts, store.n_features, "random_sae", params))
     return _with_readings(table, store, inputs, params)[0]
 

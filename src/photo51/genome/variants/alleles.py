@@ -150,7 +150,8 @@ class Collected:
     def _refuse(self, kind: str, row: Mapping[str, Any], reason: str) -> None:
         n, line = self._kinds.get(kind, (0, int(row["line"])))
         self._kinds[kind] = (n + 1, line)
-        if n < _LISTED:
+        # symbolic alleles may be spelled out yet, which needs their rows
+        if n < _LISTED or kind.startswith("symbolic allele"):
             self._refused.add({**row, "reason": reason})
 
     def finish(self) -> tuple[VariantSet, pd.Series]:
@@ -177,7 +178,8 @@ class Collected:
             [(kind, n, line) for kind, (n, line) in self._kinds.items()], columns=["kind", "n", "line"]
         )
         for kind, n, line in counts.itertuples(index=False):
-            log.warning("%s: %d × %s, first in line %d; not used", self.path, n, kind, line)
+            as_is = " as written" if kind.startswith("symbolic allele") else ""
+            log.warning("%s: %d × %s, first in line %d; not used%s", self.path, n, kind, line, as_is)
         return VariantSet(used, refused, counts), ~again
 
     def _check_faults(self) -> None:

@@ -170,7 +170,8 @@ def _adjusted(rates: pd.DataFrame, figures: dict[str, Any], draft: Draft) -> Non
     share = (
         ""
         if share_kept is None
-        else f" Of the real pairs at q ≤ {figures.get('alpha', 0.05):g} it keeps {words.percent(share_kept)}."
+        else f" Of the real pairs at q ≤ {figures.get('alpha', 0.05):g} that it judges it keeps"
+        f" {words.percent(share_kept)}."
     )
     draft.show(
         Table(
