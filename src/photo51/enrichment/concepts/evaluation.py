@@ -130,7 +130,8 @@ class Evaluation:
         plans = {}
         for r, status in enumerate(self.status):
             c = self.class_of(r)
-            if status == SCORED or c.reason or not c.n_instances or c.coverage > _WIDE:
+            # of a codon position an instance is every third base of a CDS: whole intervals do not tell it from the CDS
+            if status == SCORED or c.reason or not c.n_instances or c.coverage > _WIDE or c.frame > 0:
                 continue
             plan = self.axis.plan(c, self.readings[r])
             if plan.evaluation == CROSS:

@@ -99,7 +99,7 @@ def region_table(evaluation: Evaluation, sae: Readout) -> pd.DataFrame:
     few = {
         evaluation.readings[r].annotation
         for r, status in enumerate(evaluation.status)
-        if r not in evaluation.fixed() and not evaluation.class_of(r).reason and status
+        if r not in evaluation.fixed() and not (c := evaluation.class_of(r)).reason and c.frame < 1 and status
     }
     classes = long_classes(evaluation.classes, few, evaluation.params.region_bases)
     if not classes:
