@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from photo51.config.base import Params
 
@@ -20,6 +20,14 @@ class FrameshiftParams(Params):
     context: int = Field(default=512, ge=30, description="bases read before the change")
     flank: int = Field(default=150, ge=30, description="bases compared on either side of the change")
     guard: int = Field(default=60, ge=0, description="bases after the change left out of the mean turn")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> FrameshiftParams:
+        if self.context < self.flank:
+            raise ValueError(f"context: need as much as flank ({self.flank}) or more, got {self.context}")
+        if self.guard >= self.flank:
+            raise ValueError(f"guard: need fewer bases than flank ({self.flank}), got {self.guard}")
+        return self
 
 
 class PanelParams(Params):

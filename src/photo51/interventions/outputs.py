@@ -178,7 +178,9 @@ def explained_picture(figure: Figure, explained: Explained, title: str, marked: 
     ranks = "" if math.isnan(rank) else f"; rank correlation with removing features one by one {rank:.2f}"
     figure.suptitle(
         f"{title}: {explained.value:+.3f} nats\ncontributions add up to"
-        f" {100 * (1 - float(str(summary['completeness_error']))):.1f} %{ranks}"
+        f" {float(str(summary['explained_nats'])):+.3f} of"
+        f" {float(str(summary['target_nats'])) - float(str(summary['baseline_nats'])):+.3f} nats beyond the"
+        f" baseline{ranks}"
     )
     plots.contribution_logo(top, shown, last=len(shown))
     plots.contributions_grid(middle, explained.table, shown, last=len(shown))

@@ -59,7 +59,7 @@ def dose_curves(ax: Axes, doses: pd.DataFrame) -> Axes:
         ms=4,
         capsize=2,
         color=colour("feature"),
-        label=f"feature, 95 % CI (n = {row['n']})",
+        label=f"feature, with its interval (n = {row['n']})",
         zorder=4,
     )
     unsafe = table.loc[~table["safe"], "dose"]

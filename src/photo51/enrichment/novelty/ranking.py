@@ -151,8 +151,9 @@ def strengths(mass: NDArray[np.float64], n_eff: NDArray[np.float64], ablation: p
     activation = strength.copy()
     by = np.full(len(mass), "activation", dtype=object)
     if ablation is not None and len(ablation):
-        strength[ablation["feature"]] = ablation["dnll"].rank(pct=True)
-        by[ablation["feature"]] = "ablation"
+        measured = ablation[ablation["dnll"].notna()]
+        strength[measured["feature"]] = measured["dnll"].rank(pct=True)
+        by[measured["feature"]] = "ablation"
     return pd.DataFrame({"strength": strength, "strength_by": by, "activation": activation})
 
 

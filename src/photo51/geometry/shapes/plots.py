@@ -13,7 +13,20 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from photo51.geometry.shapes.manifolds import Cluster, Geometry
-from photo51.theme import BLUE, COLOURS, CYCLIC, FAINT, FRAME_COLOURS, INK, MUTED, SEQUENTIAL
+from photo51.theme import (
+    BLUE,
+    COLOURS,
+    CYCLIC,
+    FAINT,
+    FRAME_COLOURS,
+    GREEN,
+    INK,
+    MUTED,
+    ORANGE,
+    PURPLE,
+    SEQUENTIAL,
+    SKY,
+)
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#5d3a9b", "#8c6d31")
 
@@ -90,9 +103,12 @@ def embedded(ax: Axes, points: pd.DataFrame, values: NDArray[np.floating], kind:
             )
         ax.legend(loc="best", markerscale=2)
     elif kind == "class":
-        for p, tone in ((0, COLOURS["-"]), (1, COLOURS["+"])):
+        states = np.unique(values[finite])
+        tones = [COLOURS["-"], COLOURS["+"]] if len(states) <= 2 else [BLUE, ORANGE, GREEN, PURPLE, SKY]
+        for i, p in enumerate(states):
             in_state = finite & (values == p)
-            ax.scatter(x[in_state], y[in_state], s=4, color=tone, lw=0, label=f"{label}: {p}", rasterized=True)
+            tone = tones[i % len(tones)]
+            ax.scatter(x[in_state], y[in_state], s=4, color=tone, lw=0, label=f"{label}: {p:g}", rasterized=True)
         ax.legend(loc="best", markerscale=2)
     else:
         shown = ax.scatter(

@@ -100,10 +100,18 @@ def causality(
     table = pd.DataFrame(rows)
     return CAUSALITY.check(
         table.assign(
-            ablation_p=pooled_p(table["ablation_dnll"], np.stack(removed)),
+            ablation_p=_where_measured(table["ablation_dnll"], np.stack(removed)),
             steer_p=pooled_p(table["steer_kl"], np.stack(moved)),
         )
     )
+
+
+def _where_measured(found: pd.Series, null: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`pooled_p` of the features that could be removed somewhere; NaN for the others, which are in no null."""
+    p, measured = np.full(len(found), np.nan), found.notna().to_numpy()
+    if measured.any():
+        p[measured] = pooled_p(found[measured], null[measured])
+    return p
 
 
 def random_features(instrument: Instrument, feature: int, params: CausalityParams) -> NDArray[np.int64]:
@@ -154,8 +162,9 @@ def without_each(
         for i, f in enumerate(batch):
             mine = window_of == i
             firing = int((codes[mine] > 0).sum())
-            # per counted prediction; a feature that never fires in its windows has none
-            lost = float(rise[0, mine].sum() / counts[mine].sum().clamp(min=1))
+            # per counted prediction; a feature that fires nowhere that counts has none, and no rise
+            n = float(counts[mine].sum())
+            lost = float(rise[0, mine].sum()) / n if n else float("nan")
             rows.append({"feature": f, "places": sizes[i], "firing_bases": firing, "dnll": lost})
     return ABLATION.check(pd.DataFrame(rows)) if rows else ABLATION.empty()
 
@@ -173,7 +182,8 @@ def ablation(
     codes = instrument.dictionary.encode(read.x, [feature])[..., 0]  # (windows, scored)
     # random directions are taken off with the codes of the feature: as strongly, at the same bases
     rises, counts = read.rise(codes, tuple(codes[..., None] * direction for direction in directions))
-    rise, firing = rises.sum((1, 2)) / counts.sum().clamp(min=1), int((codes > 0).sum())
+    n, firing = float(counts.sum()), int((codes > 0).sum())
+    rise = rises.sum((1, 2)) / (n or float("nan"))  # NaN for a feature that fires nowhere that counts
     lost, null = float(rise[0]), rise[1:].double().cpu().numpy()
     measured = {
         "firing_bases": firing,

@@ -99,7 +99,8 @@ class Attribution(NamedTuple):
 
 def term(instrument: Instrument, name: str, target: Target, ids: NDArray[np.integer]) -> Term:
     """A target of one sequence, explained from a baseline on which no feature fires and nothing is unexplained."""
-    x = activations(instrument.model, instrument.site, instrument.ids(ids[None]))[0]
+    # in the dictionary's numbers: sums along a path would not add up in the model's, which may be half as long
+    x = activations(instrument.model, instrument.site, instrument.ids(ids[None]))[0].to(instrument.dictionary.decoder)
     with torch.no_grad():
         codes = instrument.dictionary.encode(x)
     # where no feature fires the dictionary decodes its offset, and x equal to it leaves no error
@@ -113,7 +114,8 @@ def change(
     """A target's change from one sequence to another of the same length, explained along the way between them."""
     assert len(before) == len(after)
     # one call for both: the state of neither touches the other
-    x0, x1 = activations(instrument.model, instrument.site, instrument.ids(np.stack([before, after])))
+    both = activations(instrument.model, instrument.site, instrument.ids(np.stack([before, after])))
+    x0, x1 = both.to(instrument.dictionary.decoder)
     with torch.no_grad():
         # the difference of codes: contributions are those of what changed
         codes = instrument.dictionary.encode(x1) - instrument.dictionary.encode(x0)

@@ -188,7 +188,9 @@ ABLATION = TableSpec(
         "feature": Column("int", "feature"),
         "places": Column("int", "firing places"),
         "firing_bases": Column("int", "firing bases ablated"),
-        "dnll": Column("float", "rise of the negative log-likelihood (bits a prediction)"),
+        "dnll": Column(
+            "float", "rise of the negative log-likelihood (bits a prediction); NaN: fires nowhere that counts"
+        ),
     },
 )
 
@@ -200,7 +202,10 @@ CAUSALITY = TableSpec(
         "concept": Column("str", "its name, empty where it has none"),
         "places": Column("int", "firing places tested"),
         "firing_bases": Column("int", "firing bases ablated"),
-        "ablation_dnll": Column("float", "rise of the negative log-likelihood when ablated (bits a prediction)"),
+        "ablation_dnll": Column(
+            "float",
+            "rise of the negative log-likelihood when ablated (bits a prediction); NaN: fires nowhere that counts",
+        ),
         "ablation_null": Column("float", "mean rise for directions of random features of like density, same norm"),
         "ablation_null_q99": Column("float", "99th percentile of that rise"),
         "ablation_p": Column(

@@ -287,7 +287,7 @@ def dose_response_plot(ax: Axes, doses: pd.DataFrame) -> Axes:
         marker="o",
         ms=4,
         capsize=2,
-        label="feature (95 % interval)",
+        label="feature, with its interval",
     )
     unsafe = d[~d["safe"].astype(bool)]
     ax.scatter(
