@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -188,3 +190,17 @@ def test_agreement_lists_the_largest_contributions_first(planted, instrument, dn
     assert 8 not in set(table["feature"])
     assert -1 <= a.spearman(table) <= 1
     assert np.isnan(a.spearman(table.head(2)))
+
+
+def test_a_model_in_half_precision_is_explained_in_the_dictionarys_numbers(planted, instrument, dna):
+    """As models are opened on a GPU: the tail rounds to three digits, and the sums along the path to no fewer."""
+    half = Instrument(copy.deepcopy(planted.model).bfloat16(), *planted[1:], {})
+    ids = dna(1, 60)[0]
+    exact = a.attribute(instrument, a.term(instrument, "G", NextBaseTarget(planted.model, 59, "G"), ids), PARAMS)
+    of = a.term(half, "G", NextBaseTarget(half.model, 59, "G"), ids)
+    assert of.x.dtype == torch.float32
+    found = a.attribute(half, of, PARAMS)
+    assert found.explained == pytest.approx(exact.explained, rel=0.05)
+    changed = ids.copy()
+    changed[30] = ord("A") if ids[30] != ord("A") else ord("C")
+    assert a.change(half, "c", NextBaseTarget(half.model, 59, "G"), ids, changed).x.dtype == torch.float32

@@ -7,6 +7,7 @@ import torch
 
 from photo51.config.interventions import CausalityParams, SamplingParams
 from photo51.interventions.attribution.causality import (
+    _where_measured,
     after_firing,
     causality,
     random_features,
@@ -17,6 +18,7 @@ from photo51.interventions.edits.bundles import Bundle
 from photo51.interventions.edits.dictionary import Instrument, LinearDictionary, Units, activations
 from photo51.interventions.edits.site_edits import EditGate, Order, SiteEdit
 from photo51.interventions.writing.generate import generate, score
+from photo51.stats.resampling import pooled_p
 from photo51.types import InputError
 
 PARAMS = CausalityParams(windows=4, context=12, scored=18, horizon=1, random_features=5, dose=4.0)
@@ -141,3 +143,12 @@ def test_windows_hold_the_peak_a_third_into_the_scored_part(dna, strand):
 def test_silent_features_are_refused(instrument, sequences):
     with pytest.raises(InputError, match="silent"):
         causality(instrument, {8: sequences[:2, :30]}, sequences, PARAMS)
+
+
+def test_what_could_not_be_removed_has_no_p_and_enters_no_null():
+    null = np.array([[0.1, 0.2, 0.3], [np.nan] * 3, [0.0, 0.1, 0.2]])
+    found = pd.Series([0.4, np.nan, 0.1])
+    p = _where_measured(found, null)
+    assert np.isnan(p[1])
+    assert p[[0, 2]].tolist() == pooled_p(found[[0, 2]], null[[0, 2]]).tolist()
+    assert np.isnan(_where_measured(found * np.nan, null * np.nan)).all()
