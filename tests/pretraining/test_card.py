@@ -94,7 +94,8 @@ def test_chains_know_what_they_were_planted_with(made):
     """AT-rich random sequence: its own chain reaches the entropy of its composition; coding needs a codon of context."""
     bits = table(made[1])["bits"]
     entropy = -2 * (0.4 * np.log2(0.4) + 0.1 * np.log2(0.1))
-    assert bits["plastid", "markov_own_1"] == pytest.approx(entropy, abs=0.1)
+    # 4 windows of 63 scored bases, whose bits have a standard deviation of 0.8: three standard errors
+    assert bits["plastid", "markov_own_1"] == pytest.approx(entropy, abs=0.15)
     assert bits["plastid", "markov_own_1"] < bits["plastid", "markov_1"]
     assert bits["bacteria", "markov_own_3"] < bits["bacteria", "markov_own_1"] - 0.2
     best = made[1]["best_markov"]["bacteria"]

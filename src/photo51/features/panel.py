@@ -120,13 +120,13 @@ def panel(
     InputError
         Where fewer than ten genes are left.
     """
+    if len(genes) < 10:
+        raise InputError(f"panel: need at least 10 genes of phyla with two families, got {len(genes)}")
     if short := [g.name for g in genes if len(g.ids) <= params.warmup]:
         raise InputError(
             f"panel: need genes longer than the {params.warmup} bases whose codes are left out (warmup), got"
             f" {len(short)} that are not, such as {short[0]!r}"
         )
-    if len(genes) < 10:
-        raise InputError(f"panel: need at least 10 genes of phyla with two families, got {len(genes)}")
     obs = pd.DataFrame([dict(zip(RANKS, g.lineage, strict=True)) for g in genes], index=[g.name for g in genes])
     obs.insert(0, "organism", [g.organism for g in genes])
     code = [base_codes(g.ids) for g in genes]
