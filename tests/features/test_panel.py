@@ -71,3 +71,10 @@ def test_a_panel_of_too_few_genes_is_refused(tmp_path):
     genes = read_genes(_fasta(tmp_path / "16s.fa", np.random.default_rng(3)), 9)
     with pytest.raises(InputError, match="at least 10 genes"):
         panel(genes, (_Model(), _Dictionary()), None, PanelParams())
+
+
+def test_genes_no_longer_than_the_warm_up_are_refused_by_name(tmp_path):
+    genes = 5 * read_genes(_fasta(tmp_path / "16s.fa", np.random.default_rng(3)), 9)
+    length = min(len(g.ids) for g in genes)
+    with pytest.raises(InputError, match=rf"panel: need genes longer than the {length} bases .*such as '\w+'"):
+        panel(genes, (_Model(), _Dictionary()), None, PanelParams(warmup=length))
