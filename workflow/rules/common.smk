@@ -142,7 +142,11 @@ def published_figures(wildcards):
     stated = CONFIG.selftest
     tolerance = "" if stated.tolerance is None else f"--tolerance {stated.tolerance}"
     return " ".join(
-        [option("--published", stated.published), tolerance, "--accept-miss" if stated.accept_miss else ""]
+        [
+            option("--published", stated.published),
+            tolerance,
+            "--accept-miss" if stated.accept_miss else "",
+        ]
     )
 
 
