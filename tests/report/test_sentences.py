@@ -92,3 +92,9 @@ def test_genes_found_without_features_are_named():
         " The same test of genes and alleles themselves finds gene rpoB (q 5\u202f×\u202f10⁻¹⁴)."
     )
     assert themselves(table[table["level"] != "gene"], 0.05) == ""
+
+
+def test_what_was_not_compared_with_words_neither_beats_them_nor_does_not():
+    assert sentences.beats(ROW) == "yes"
+    assert sentences.beats({**ROW, "beats_kmer": False}) == "no"
+    assert sentences.beats({**ROW, "beats_kmer": False, "kmer_auprc": float("nan")}) == "not measured"

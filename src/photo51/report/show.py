@@ -33,7 +33,7 @@ from photo51.report.elements.blocks import (
 from photo51.report.elements.feature_cards import feature_logo
 from photo51.report.elements.feature_text import features_called
 from photo51.report.elements.reading import reading_picture, segment_around, windows_table
-from photo51.report.elements.sentences import label
+from photo51.report.elements.sentences import beats, label
 from photo51.report.elements.shapes import members_of, shape_facts
 from photo51.report.sections import manifolds
 from photo51.report.sections.base import Section
@@ -270,7 +270,7 @@ def concepts(d: FeatureFacts) -> Blocks:
             ),
             q_cell(c["q"]),
             q_cell(c["q_adj_comp"]),
-            "yes" if c["beats_kmer"] else "no",
+            beats(c),
             verdict_cell("yes" if c["named"] else "no", "may carry it" if c["named"] else "may not"),
         ]
         for c in d.known.concepts.to_dict("records")

@@ -18,7 +18,7 @@ from photo51.report.atlas.files import Index, rounded, write_atlas
 from photo51.report.elements import feature_text
 from photo51.report.elements.kinds import FAMILIES, family
 from photo51.report.elements.reading import segment_around, shade_levels
-from photo51.report.elements.sentences import called, label
+from photo51.report.elements.sentences import beats, called, label
 from photo51.report.elements.shapes import manifold_records
 from photo51.run.feature import FeatureFacts, FeatureReader
 from photo51.run.known import by_reading, closest
@@ -231,7 +231,7 @@ def _concepts(d: FeatureFacts) -> list[dict[str, Any]]:
             "n": int(c["n_test_domains"]),
             "q": rounded([c["q"]])[0],
             "qa": rounded([c["q_adj_comp"]])[0],
-            "kmer": "yes" if c["beats_kmer"] else "no",
+            "kmer": beats(c),
         }
         for c in d.known.concepts.head(6).to_dict("records")
     ]

@@ -221,7 +221,7 @@ def agreement_table(concepts: pd.DataFrame, most: int = 12) -> str:
     table = shown[[c for c in _COLUMNS if c in shown]].rename(columns=_COLUMNS)
     called = [sentences.label(str(a), str(s)) for a, s in zip(shown["annotation"], shown["strand"], strict=True)]
     table.insert(0, "annotation", called)
-    table["beats k-mers"] = ["yes" if b else "no" for b in shown["beats_kmer"]]
+    table["beats k-mers"] = [sentences.beats(row) for row in shown.to_dict("records")]
     rest = f"\n… {len(concepts) - most:,} more" if len(concepts) > most else ""
     return table.to_string(index=False, float_format=lambda v: f"{v:.3g}", na_rep=words.ABSENT) + rest
 

@@ -93,6 +93,15 @@ def named(row: Row) -> str:
     )
 
 
+def beats(row: Row) -> str:
+    """`yes` or `no`: whether it ranks bases better than six-letter words; or that it was not measured, as for names
+    that were cross-validated.
+    """
+    if not np.isfinite(row.get("kmer_auprc", 0.0)):
+        return words.ABSENT
+    return "yes" if row["beats_kmer"] else "no"
+
+
 def kmers(row: Row) -> str:
     """Whether six-letter words rank bases as well; empty where it does better."""
     if row["beats_kmer"]:

@@ -30,7 +30,7 @@ from photo51.report.elements.blocks import (
 from photo51.report.elements.feature_cards import feature_card
 from photo51.report.elements.feature_text import features_called
 from photo51.report.elements.few_tables import few_tables
-from photo51.report.elements.sentences import HELD_OUT, label
+from photo51.report.elements.sentences import HELD_OUT, beats, label
 from photo51.report.sections.base import Draft, Section, absent, claims_of
 from photo51.run.feature import FeatureFacts
 from photo51.run.known import checks_of_names, closest, names
@@ -148,9 +148,10 @@ def _counts(run: Run, named: pd.DataFrame, draft: Draft) -> None:
             " ([[mcc]] below the limit) to be named after it.",
             "not found",
         )
-    if len(named) and (alike := int((~named["beats_kmer"].astype(bool)).sum())):
+    asked = named[named["kmer_auprc"].notna()] if "kmer_auprc" in named else named
+    if len(asked) and (alike := int((~asked["beats_kmer"].astype(bool)).sum())):
         draft.fail(
-            f"{alike:,} of {words.count(len(named), 'named feature')} {'does' if alike == 1 else 'do'} not rank the"
+            f"{alike:,} of {words.count(len(asked), 'named feature')} {'does' if alike == 1 else 'do'} not rank the"
             " bases of a class certainly better than a model of 6-mers and GC does.",
             "not found",
         )
@@ -224,7 +225,7 @@ def _named(run: Run, named: pd.DataFrame) -> Table:
             str(r["grade"]),
             q_cell(r["q"]),
             q_cell(r["q_adj_comp"]),
-            "yes" if r["beats_kmer"] else "no",
+            beats(r),
             Cell(words.number(top[r["feature"]]), top[r["feature"]]),
         ]
         for r in named.sort_values("f1_domain", ascending=False).rename_axis("feature").reset_index().to_dict("records")
