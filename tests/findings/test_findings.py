@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from photo51.enrichment.concepts import verdicts
 from photo51.findings import causes, concepts, overall, shapes, unannotated, variants
 from photo51.findings.finding import Finding, finding_rows, table
 from photo51.io import provenance, read_table, write_table
@@ -329,3 +330,26 @@ def test_a_ranking_in_which_nothing_could_be_novel_is_untested_and_says_why():
     enough = table.assign(n_controls=100)
     assert unannotated.without_control(enough) == ""
     assert "no dictionary of another seed" in unannotated.without_control(enough.assign(seed_match_r=np.nan))
+
+
+def test_a_class_in_which_no_feature_hit_anything_is_lost_and_counts():
+    """Of four classes two have a feature, one of which names its class; two have none, and a neuron that does."""
+    summary = pd.DataFrame(
+        {
+            "annotation": list("abcd"),
+            "strand": "sense",
+            "status": "scored",
+            "feature": [3, 5, -1, -1],
+            "f1_domain": [0.9, 0.4, 0.0, 0.0],
+            "f1_neuron": [0.5, 0.1, 0.6, 0.7],
+        }
+    )
+    named = pd.DataFrame(
+        {"readout": ["sae"], "feature": [3], "annotation": ["a"], "strand": ["sense"], "named": [True]}
+    )
+    best = concepts.best_of_classes(summary, named)
+    assert best["carries"].tolist() == [True, False, False, False]
+    single = verdicts.classes_named(best, best["carries"])
+    assert (single.successes, single.cases) == (1, 4)
+    against = verdicts.better_than(best, "neuron")
+    assert (against.successes, against.cases) == (2, 4)

@@ -21,14 +21,14 @@ UNITS = {"neuron": "the model's best single [[neuron|neuron]]", "pca": "the best
 
 def best_of_classes(summary: pd.DataFrame, concepts: pd.DataFrame) -> pd.DataFrame:
     """The best feature of each annotation class that could be scored, highest F1 first, and whether it `carries` the
-    name.
+    name; -1, with an F1 of 0, for a class in which no feature hit anything.
 
     Parameters
     ----------
     summary, concepts
         Contracts `SUMMARY` and `CONCEPTS`.
     """
-    scored = summary[(summary["status"] == "scored") & (summary["feature"] >= 0)]
+    scored = summary[summary["status"] == "scored"]
     best = scored.sort_values("f1_domain", ascending=False)
     named = concepts[(concepts["readout"] == "sae") & concepts["named"].astype(bool)]
     pairs = set(zip(named["feature"], named["annotation"], named["strand"], strict=True))

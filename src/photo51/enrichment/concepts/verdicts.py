@@ -54,12 +54,14 @@ def classes_named(best: pd.DataFrame, carries: pd.Series) -> Verdict:
 def better_than(best: pd.DataFrame, column: str) -> Verdict:
     """Whether the best features win against the best units of another readout (`neuron`, `pca`), ties left out.
 
-    Classes that have one best feature are won and lost together: they count once, as the more of them go.
+    Classes that have one best feature are won and lost together: they count once, as the more of them go. Classes in
+    which no feature hit anything (-1) are lost one by one.
     """
-    comparable = best[best[f"f1_{column}"].notna() & (best["feature"] >= 0)]
+    comparable = best[best[f"f1_{column}"].notna()]
     margin = comparable["f1_domain"] - comparable[f"f1_{column}"]
     sides = (margin > 0).astype(int) - (margin < 0).astype(int)
-    total = sides.groupby(comparable["feature"]).sum()
+    one_by_one = -1 - pd.Series(range(len(comparable)), index=comparable.index)
+    total = sides.groupby(comparable["feature"].where(comparable["feature"] >= 0, one_by_one)).sum()
     wins, losses = int((total > 0).sum()), int((total < 0).sum())
     p = sign_p(wins, losses)
     return Verdict(p <= ALPHA if len(comparable) else None, wins, wins + losses, p)

@@ -178,7 +178,7 @@ def _classes(best: pd.DataFrame, carries: pd.Series) -> Table:
     rows = [
         [
             str(row["label"]),
-            f"{{f{row['feature']}}}",
+            f"{{f{row['feature']}}}" if row["feature"] >= 0 else "none",
             Cell(words.fixed(row["f1_domain"]), row["f1_domain"]),
             *(Cell(words.fixed(row[c]) if pd.notna(row[c]) else "–", row[c]) for c, _ in columns),
             Cell(f"{row['n_test_domains']:,}", row["n_test_domains"]),
