@@ -13,7 +13,7 @@ from photo51.genome.axis.reading import reading
 from photo51.genome.axis.windows import windows
 from photo51.genome.axis.workspace import Workspace
 from photo51.model.families.adapters import ModelReading, load_model
-from photo51.model.families.selftest import selftest
+from photo51.model.families.selftest import PublishedParams, selftest
 from photo51.pretraining.pretrain import save_half
 
 from .small import build
@@ -139,3 +139,14 @@ def test_numbers_that_are_none_fail_wherever_they_stand(folder):
     model.read = broken_read
     model.log_probs = lambda rows, **options: [none(p).numpy() for p in log_probs(rows, **options)]
     assert {"rerun", "batch", "causality", "prefix", "sensitivity", "loss"} <= set(failed(selftest(model, InMemory())))
+
+
+def test_a_miss_that_is_accepted_is_no_failure_and_numbers_that_are_none_are(folder):
+    model = load_model(folder, device="cpu")
+    log_probs = model.log_probs
+    accepted = PublishedParams(accept=True)
+    model.log_probs = lambda rows, **options: [p - 2 for p in log_probs(rows, **options)]
+    assert "loss" in failed(selftest(model, InMemory()))
+    assert "loss" not in failed(selftest(model, InMemory(), published=accepted))
+    model.log_probs = lambda rows, **options: [p * float("nan") for p in log_probs(rows, **options)]
+    assert "loss" in failed(selftest(model, InMemory(), published=accepted))

@@ -98,8 +98,8 @@ def manifest_command(
     if tests and not tests["passed"]:
         failed = ", ".join(check["name"] for check in tests["checks"] if check["passed"] is False)
         raise InputError(
-            f"{selftest}: need a model that passes its self-test, got one that fails ({failed}); a miss of published"
-            " figures can be accepted: `photo51 selftest --accept-miss`, `selftest: {accept_miss: true}`"
+            f"{selftest}: need a model that passes its self-test, got one that fails ({failed}); a miss of a loss"
+            " can be accepted: `photo51 selftest --accept-miss`, `selftest: {accept_miss: true}`"
         )
     described = describe(run, settings.model_dump(mode="json"), inputs, tests)
     with atomic(run / "manifest.json") as partial:

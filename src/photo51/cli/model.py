@@ -131,7 +131,10 @@ def selftest_command(
         typer.Option(min=0, help="largest miss of a published loss (nats); default: as configured"),
     ] = None,
     accept_miss: Annotated[
-        bool, typer.Option("--accept-miss", help="let a model pass that misses the published figures")
+        bool,
+        typer.Option(
+            "--accept-miss", help="let a model pass that misses the published figures, or is worse than chance"
+        ),
     ] = False,
 ) -> None:
     """Check a model on real sequence.

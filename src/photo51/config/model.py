@@ -71,7 +71,9 @@ class SelftestParams(Params):
     tolerance: float | None = Field(
         default=None, ge=0, description="largest miss of a published loss (nats); null: that of the figures"
     )
-    accept_miss: bool = Field(default=False, description="let a model pass that misses the published figures")
+    accept_miss: bool = Field(
+        default=False, description="let a model pass that misses the published figures, or is worse than chance"
+    )
 
 
 class ModelCardParams(Params):
