@@ -94,7 +94,7 @@ def test_cases_and_controls_of_other_consequences_are_a_description():
 def test_a_variant_of_several_sets_is_no_case_and_control_and_counts_once():
     """The fourth row is the first variant, or the second, once more, from another set."""
     both = table().assign(variant=["c:1:A>C", "c:2:A>C", "c:3:A>C", "c:1:A>C"])
-    with pytest.raises(InputError, match=r"need no variant in both, got 1 that are.*c:1:A>C the first"):
+    with pytest.raises(InputError, match=r"need no variant in both, got 1, c:1:A>C the first"):
         compare_classes(both, effects_of(both, PLUS, MINUS), params())
     twice = table().assign(variant=["c:1:A>C", "c:2:A>C", "c:3:A>C", "c:2:A>C"])
     found = compare_classes(twice, effects_of(twice, PLUS, MINUS), params())

@@ -198,3 +198,12 @@ def test_runs_that_are_absent_broken_or_of_another_model_are_refused(made, corpu
     (tmp_path / "log.jsonl").write_text('{"step": 1, "loss_bits": 2}\n')
     with pytest.raises(InputError, match="got one with mlp_size 48"):
         write_card(model, corpus, tmp_path, folder, PARAMS)
+
+
+def test_a_model_of_another_place_is_not_ours_for_its_name(made, corpus, run, tmp_path):
+    model, _, _ = made
+    (tmp_path / "base").mkdir()
+    write_card(model, corpus, run, tmp_path / "base", PARAMS)
+    text = (tmp_path / "base" / "README.md").read_text()
+    assert "sh2:base" not in text
+    assert "Licence" not in text

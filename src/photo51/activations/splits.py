@@ -144,7 +144,8 @@ def _require_unlike(own: Genomes, other: Genomes, run: Path) -> None:
                 held.append(rows.iloc[0])
     group = homologous_groups(sketches, rules.homology_bases * share)
     # blocks of one group on either side: somewhere between them a copy goes from one run to the other
-    for first in (r for r, g in zip(held, group, strict=False) if g in group[len(held) :]):
+    copied = (row for row, g in zip(held, group[: len(held)], strict=True) if g in group[len(held) :])
+    if (first := next(copied, None)) is not None:
         raise InputError(
             f"train_with: need bases of {run} that are no copies of what this run holds out, got homologous ones"
             f" ({rules.homology_bases} shared {rules.homology_k}-mers or more) of block {first['block']} (genome"

@@ -121,7 +121,9 @@ def write_card(model: DnaModel, corpus: Corpus, run: Path, folder: Path, params:
     write_json(card, folder / CARD)
     notes = folder / "notes.md"
     with atomic(folder / "README.md") as partial:
-        page = as_markdown(folder.name, card, heldout, corpus, trained)
+        # by its place, not its name: another's model may be called base too
+        ships = folder.resolve().parent == (shipped_folder() / "resources" / "models").resolve()
+        page = as_markdown(folder.name, card | {"ships": ships}, heldout, corpus, trained)
         partial.write_text(f"{page}\n{notes.read_text()}" if notes.is_file() else page)
     return card
 
@@ -244,30 +246,31 @@ def _head(name: str, card: Mapping[str, Any], trained: PretrainParams) -> list[s
             f"A causal model of DNA, one base a token (the byte vocabulary of Evo 2): {card['parameters']:,}"
             f" parameters, width {a.get('hidden_size', 256)}, blocks `{a.get('block_kinds', 'smlas')}` (short, medium"
             f" and long convolution, attention over {a.get('attention_window', 'all')} bases, short convolution)."
-            f" Weights in float16, timescales of the long filters in float32.{_licence(name, card)}"
+            f" Weights in float16, timescales of the long filters in float32.{_licence(card)}"
         ),
         "",
         f"It was trained for {card['steps']:,} steps on {card['bases_read'] / 1e6:.1f} million bases, windows of"
         f" {card['window']:,} bases on either strand.{_beginning(card, trained)} It is meant for trying methods"
         " on a laptop, not for claims about biology that a larger model would be asked for. Open it with"
-        f" {_opening(name)}; `photo51 selftest` compares it with what is written here.",
+        f" {_opening(name, card)}; `photo51 selftest` compares it with what is written here.",
         "",
         "![loss against steps, and bits per base of model and Markov chains](loss.svg)",
         "",
     ]
 
 
-def _opening(name: str) -> str:
+def _opening(name: str, card: Mapping[str, Any]) -> str:
     """How it is opened: models that come with photo51 by their name."""
-    return f'`load_model("sh2:{name}")`' if _ships(name) else "`load_model` and the path of this folder"
+    return f'`load_model("sh2:{name}")`' if _ships(card) else "`load_model` and the path of this folder"
 
 
-def _licence(name: str, card: Mapping[str, Any]) -> str:
-    return f" Licence {card['licence']}." if _ships(name) else ""
+def _licence(card: Mapping[str, Any]) -> str:
+    return f" Licence {card['licence']}." if _ships(card) else ""
 
 
-def _ships(name: str) -> bool:
-    return (shipped_folder() / "resources" / "models" / name).is_dir()
+def _ships(card: Mapping[str, Any]) -> bool:
+    """Whether the card is of a model in the folder of those that come with photo51."""
+    return bool(card.get("ships", False))
 
 
 def _beginning(card: Mapping[str, Any], trained: PretrainParams) -> str:

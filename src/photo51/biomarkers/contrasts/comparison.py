@@ -79,16 +79,11 @@ def compare_classes(variants: pd.DataFrame, effects: ad.AnnData, params: Biomark
             " rows"
         )
     cases, controls = chosen(variants, params.cases, "cases"), chosen(variants, params.controls, "controls")
-    if both := int((cases & controls).sum()):
-        first = variants["variant"][cases & controls].iloc[0]
-        raise InputError(f"cases and controls: need no variant in both, got {both}, {first} the first")
     keys = [c for c in ("genome", "variant") if c in variants]
     named = pd.Series(list(map(tuple, variants[keys].astype(str).to_numpy())), index=variants.index)
     if twice := sorted(set(named[cases]) & set(named[controls])):
-        raise InputError(
-            f"cases and controls: need no variant in both, got {len(twice)} that are, in different sets or rows,"
-            f" {twice[0][-1]} the first"
-        )
+        first = twice[0][-1]
+        raise InputError(f"cases and controls: need no variant in both, got {len(twice)}, {first} the first")
     # of a variant that several sets have the first row counts
     again = named.duplicated().to_numpy() & (cases | controls)
     if again.any():
