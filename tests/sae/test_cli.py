@@ -1,13 +1,16 @@
 """The commands on a small run: what they write, twice the same, and what they refuse."""
 
 import json
+import os
 import shutil
+import socket
 import subprocess
 import sys
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from photo51.activations.splits import _require_unlike, split_rows, training_rows
@@ -86,6 +89,34 @@ def test_processes_that_share_the_batches_learn_what_one_learns(run, tmp_path):
     assert np.allclose(two.encoder, one.encoder, rtol=2e-3, atol=2e-3)
     assert np.allclose(two.decoder, one.decoder, rtol=2e-3, atol=2e-3)
     assert not np.array_equal(two.encoder, one.encoder), "two sums of halves are not one sum of all, to the last bit"
+
+
+LEAVING = """
+import atexit
+import numpy as np
+import torch.distributed as dist
+# handlers run last in, first out: this one sees what is left for Python to shut down with
+atexit.register(lambda: print("still a group:", dist.is_initialized()))
+from photo51.sae.training.distributed import Ranks
+print("sum", Ranks().sum(np.array([1.5, 2.0])))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(torch.cuda.is_available(), reason="groups of NCCL are left to the end of the process")
+def test_ranks_leave_their_group_before_python_shuts_down():
+    def begun(rank):
+        at = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "RANK": str(rank)}
+        words = [sys.executable, "-c", LEAVING]
+        return subprocess.Popen(words, env={**os.environ, **at}, stdout=subprocess.PIPE, text=True)
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    both = [begun(0), begun(1)]
+    said = [process.communicate(timeout=120)[0].splitlines() for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert said == [["sum [3. 4.]", "still a group: False"]] * 2
 
 
 def test_only_valid_rows_of_the_training_split_are_learnt_from(run):

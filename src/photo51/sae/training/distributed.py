@@ -6,6 +6,7 @@ train-sae …` does.
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 
@@ -32,6 +33,11 @@ def share_among(n: int) -> None:
     os.execv(sys.executable, [*torchrun, "--module", "photo51.cli", *sys.argv[1:]])
 
 
+def _leave() -> None:
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
 class Ranks:
     """A process among its peers; alone where `torchrun` did not start it.
 
@@ -47,7 +53,12 @@ class Ranks:
         self.n, self.rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
         self.device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
         if self.n > 1 and not dist.is_initialized():
-            dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+            backend = "nccl" if torch.cuda.is_available() else "gloo"
+            dist.init_process_group(backend)
+            # gloo's threads may still hold the last tensor: one that is given back while Python shuts down aborts the
+            # process. NCCL's keep none, and its group waits on destruction for ranks that may have failed
+            if backend == "gloo":
+                atexit.register(_leave)
 
     def sum(self, a: NDArray) -> NDArray:
         """Sum over ranks, the same everywhere."""
