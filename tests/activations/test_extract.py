@@ -43,25 +43,30 @@ def test_context_grows_from_the_warm_up_to_the_end_of_the_core(tmp_path):
     assert store.read("-", slice(None))[:, 2].tolist() == backward
 
 
-def test_cold_starts_and_bases_after_ambiguous_ones_are_not_valid(tmp_path):
+def test_nothing_is_learnt_of_cold_starts_nor_after_ambiguous_bases_but_cold_starts_have_codes(tmp_path):
     text = CIRCLE[:20] + "N" + CIRCLE[20:]
     genomes = InMemory(text, core=40, warmup=8)
     store = stored(genomes, tmp_path, PARAMS.model_copy(update={"ambiguous_reach": 2}))
     positions = genomes.workspace().locate(np.arange(store.n_rows)).position
-    got = {s: {int(p) for p in positions[store.valid(s)]} for s in "+-"}
+    coded = {s: {int(p) for p in positions[store.valid(s)]} for s in "+-"}
+    assert coded["+"] == set(range(20)) | set(range(23, 31)), "not the N, and 2 after it"
+    assert coded["-"] == set(range(21, 31)) | set(range(18))
+    got = {s: {int(p) for p in positions[store.learnable(s)]} for s in "+-"}
     assert got["+"] == set(range(8, 20)) | set(range(23, 31)), "8 cold ones, the N, and 2 after it"
     assert got["-"] == set(range(21, 23)) | set(range(18))
 
 
 def test_cold_starts_are_judged_alike_whichever_shards_are_made(tmp_path):
-    """The first shard alone has windows of less warm-up than the second; what is valid must not depend on that."""
+    """The first shard alone has windows of less warm-up than the second; what is learnt from must not depend on that."""
     genomes = InMemory(CIRCLE * 2, core=10, warmup=15, shard=10)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     store = stored(genomes, whole)
     for shard in genomes.windows()["shard"].unique():
         extract(Echo(), genomes, genomes.windows(), parts, PARAMS, shards=[shard])
-    assert np.array_equal(ActivationStore(parts / SITE).valid("+"), store.valid("+"))
-    assert store.valid("+").tolist() == [i >= 15 for i in range(60)]
+    assert np.array_equal(ActivationStore(parts / SITE).learnable("+"), store.learnable("+"))
+    assert store.learnable("+").tolist() == [i >= 15 for i in range(60)]
+    assert store.valid("+").all()
+    assert store.valid("-").all()
 
 
 def test_a_second_run_reads_nothing_and_other_content_is_made_again(tmp_path):

@@ -13,7 +13,7 @@ from photo51.types import InputError
 ORIGIN = Origin("abc", "block.1.out", 4)
 
 
-def write(folder, shard, row0, n, *, origin=ORIGIN, workspace="w", made="m", precision="float16", valid=None):
+def write(folder, shard, row0, n, *, origin=ORIGIN, workspace="w", made="m", precision="float16", **masks):
     """Row r of strand + is (r, 0, 1, 0), of strand - (-r, 0, 1, 0)."""
     values = {s: np.zeros((n, origin.d_model), np.float32) for s in "+-"}
     for strand, sign in (("+", 1), ("-", -1)):
@@ -27,7 +27,7 @@ def write(folder, shard, row0, n, *, origin=ORIGIN, workspace="w", made="m", pre
         workspace=workspace,
         fingerprint=made,
         precision=precision,
-        valid=valid,
+        **masks,
     )
 
 
@@ -82,9 +82,10 @@ def test_epochs_have_different_orders(store):
     assert not np.array_equal(one, two)
 
 
-def test_masked_and_invalid_rows_never_come(tmp_path):
-    valid = {"+": np.array([1, 1, 0, 1, 1], bool), "-": np.array([0, 1, 1, 1, 1], bool)}
-    write(tmp_path, 0, 0, 5, valid=valid)
+def test_masked_invalid_and_cold_rows_never_come(tmp_path):
+    valid = {"+": np.array([1, 1, 0, 1, 1], bool), "-": np.array([1, 1, 1, 1, 1], bool)}
+    warm = {"+": np.array([1, 1, 1, 1, 1], bool), "-": np.array([0, 1, 1, 1, 1], bool)}
+    write(tmp_path, 0, 0, 5, valid=valid, warm=warm)
     store = ActivationStore(tmp_path)
     rows = store.rows(np.array([1, 1, 1, 0, 0], bool))
     assert rows.n_rows == 4

@@ -41,7 +41,10 @@ def store(folder):
     plus = np.array([[1, -2], [0, 0], [3, 0.5]], np.float32)
     minus = np.array([[0, 1], [1, 0], [-1, -1]], np.float32)
     valid = {"+": np.array([True, True, False]), "-": np.array([True, True, True])}
-    write_shard(shard_path(folder, 0), 0, {"+": plus, "-": minus}, ORIGIN, workspace="w", fingerprint="x", valid=valid)
+    # cold rows have codes
+    warm = {"+": np.array([False, True, True]), "-": np.array([True, True, False])}
+    values = {"+": plus, "-": minus}
+    write_shard(shard_path(folder, 0), 0, values, ORIGIN, workspace="w", fingerprint="x", valid=valid, warm=warm)
     return ActivationStore(folder)
 
 

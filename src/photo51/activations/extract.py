@@ -56,7 +56,9 @@ class Core(NamedTuple):
     activations
         Site → (n, d_model) as the model computes them.
     valid
-        Whether a base may be learnt from, (n,): false near ambiguous bases and in cold starts.
+        Whether the model read bases alone just before, (n,): false on and near ambiguous ones.
+    warm
+        Whether a base has the whole warm-up before it, (n,): false in cold starts, of which nothing is learnt.
     """
 
     window: int
@@ -64,6 +66,7 @@ class Core(NamedTuple):
     rows: NDArray[np.int64]
     activations: dict[str, Tensor]
     valid: NDArray[np.bool_]
+    warm: NDArray[np.bool_]
 
 
 def cores(
@@ -87,7 +90,7 @@ def cores(
     params
         Sites, batch size, reach of ambiguous bases.
     warmup
-        Context that a base must have to be learnt from (bases); the longest warm-up among `windows` if None.
+        Context of a base that is warm (bases); the longest warm-up among `windows` if None.
 
     Raises
     ------
@@ -98,7 +101,7 @@ def cores(
         raise InputError(
             f"sites: need sites of {model.spec.name} ({model.sites[0]} … {model.sites[-1]}), got {unknown}"
         )
-    min_context = _longest(windows) if warmup is None else warmup
+    context = _longest(windows) if warmup is None else warmup
     for batch in _batches(windows, params.tokens):
         sequences = [genomes.window_sequence(window) for window in batch]
         read = model.read(sequences, params.sites)
@@ -109,7 +112,8 @@ def cores(
                 window["strand"],
                 core_rows(window),
                 {site: read.activations[site][i][before:] for site in params.sites},
-                _valid(ids, before, min_context, params.ambiguous_reach),
+                _valid(ids, params.ambiguous_reach)[before:],
+                np.arange(before, len(ids)) >= context,
             )
 
 
@@ -132,15 +136,11 @@ def _batches(windows: pd.DataFrame, tokens: int) -> Iterator[list[dict[str, Any]
         yield batch
 
 
-def _valid(ids: NDArray[np.uint8], warmup: int, min_context: int, reach: int) -> NDArray[np.bool_]:
-    """Bases of the core that may be learnt from: known, none unknown within reach before, enough context."""
+def _valid(ids: NDArray[np.uint8], reach: int) -> NDArray[np.bool_]:
+    """Bases that are known, with none unknown within reach before."""
     place = np.arange(len(ids))
     last = np.maximum.accumulate(np.where(is_base(ids), -reach - 1, place))
-    return (
-        ((place - last > reach) & (place >= min_context))[warmup:]
-        if reach
-        else (is_base(ids) & (place >= min_context))[warmup:]
-    )
+    return place - last > reach
 
 
 def extract(
@@ -185,14 +185,14 @@ def extract(
     chosen = all_shards if shards is None else sorted(shards)
     for site in params.sites:
         remove_others(out / site, {shard_path(out / site, shard).name for shard in all_shards})
-    min_context = _longest(windows)
+    warmup = _longest(windows)
     files: list[Path] = []
     for shard in progress(chosen, "activations", len(chosen), "shards"):
         part = windows[windows["shard"] == shard]
-        fingerprint = _made(model, genomes, part, params, min_context, workspace)
+        fingerprint = _made(model, genomes, part, params, warmup, workspace)
         paths = {site: shard_path(out / site, shard) for site in params.sites}
         if not all(is_made(path, fingerprint) for path in paths.values()):
-            read_cores = cores(model, genomes, part, params, warmup=min_context)
+            read_cores = cores(model, genomes, part, params, warmup=warmup)
             _Shard(part, params).fill(read_cores).write(model, paths, workspace, fingerprint)
         files += paths.values()
     return files
@@ -211,7 +211,7 @@ def _made(
     genomes: Sequences,
     part: pd.DataFrame,
     params: ActivationParams,
-    min_context: int,
+    warmup: int,
     workspace: str,
 ) -> str:
     """Hash of everything that decides the numbers of a shard."""
@@ -221,7 +221,7 @@ def _made(
     ]
     numbers = params.model_dump(mode="json", exclude={"model", "device", "tokens"})
     return content_hash(
-        (model.spec.hash, model.spec.dtype, numbers, min_context, workspace, __version__),
+        (model.spec.hash, model.spec.dtype, numbers, {"warm": warmup}, workspace, __version__),
         contigs.to_dict("list"),
         part.to_dict("list"),
     )
@@ -239,6 +239,7 @@ class _Shard:
         self.params = params
         self.half: dict[str, dict[Strand, NDArray]] = {}
         self.valid = {s: np.zeros(self.n, dtype=bool) for s in STRANDS}
+        self.warm = {s: np.zeros(self.n, dtype=bool) for s in STRANDS}
         self.times = {s: np.zeros(self.n, dtype=np.uint8) for s in STRANDS}
 
     def fill(self, cores: Iterator[Core]) -> _Shard:
@@ -250,6 +251,7 @@ class _Shard:
                 target = self._target(site, x.shape[1])[core.strand]
                 target[rows] = half(x, self.params.precision, f"{site}, window {core.window}")[::turn]
             self.valid[core.strand][rows] = core.valid[::turn]
+            self.warm[core.strand][rows] = core.warm[::turn]
             self.times[core.strand][rows] += 1
         for strand, times in self.times.items():
             if (wrong := np.flatnonzero(times != 1)).size:
@@ -277,6 +279,7 @@ class _Shard:
                 fingerprint=fingerprint,
                 precision=self.params.precision,
                 valid=self.valid,
+                warm=self.warm,
             )
 
 

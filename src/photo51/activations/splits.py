@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 def split_rows(store: ActivationStore, genomes: Path | str, *splits: str, seed: int = 0) -> StoredRows:
-    """Valid rows of both strands in blocks of the given splits; `all` is every split.
+    """Learnable rows of both strands in blocks of the given splits; `all` is every split.
 
     Parameters
     ----------

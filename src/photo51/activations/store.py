@@ -21,7 +21,7 @@ from photo51.types import STRANDS, InputError, Strand
 
 Precision = Literal["float16", "bfloat16"]
 FLOAT16_MAX = 65_504.0
-_VALID = "valid"
+_VALID, _WARM = "valid", "warm"
 
 
 class Shard(NamedTuple):
@@ -47,6 +47,7 @@ def write_shard(
     fingerprint: str,
     precision: Precision = "float16",
     valid: Mapping[Strand, NDArray[np.bool_]] | None = None,
+    warm: Mapping[Strand, NDArray[np.bool_]] | None = None,
 ) -> None:
     """Write one shard, atomically.
 
@@ -67,8 +68,10 @@ def write_shard(
     precision
         Type on disk.
     valid
-        Strand → (rows,), false for rows that no one may learn from (ambiguous bases, cold starts). All are valid if
-        absent.
+        Strand → (rows,), false for rows that have no code (on and near ambiguous bases). All are valid if absent.
+    warm
+        Strand → (rows,), false for rows with less context than the whole warm-up: they have codes, and nothing is
+        learnt of them. All are warm if absent.
 
     Raises
     ------
@@ -85,8 +88,9 @@ def write_shard(
     arrays: dict[str, NDArray] = {
         s: pack_activations(values[s], precision, f"{path}: strand {s}", row0) for s in STRANDS
     }
-    for s in STRANDS if valid is not None else ():
-        arrays[_VALID + s] = np.asarray(valid[s], dtype=bool)  # type: ignore[index]
+    for name, mask in ((_VALID, valid), (_WARM, warm)):
+        if mask is not None:
+            arrays.update({name + s: np.asarray(mask[s], dtype=bool) for s in STRANDS})
     header = {
         **origin.header(),
         "row0": str(row0),
@@ -218,13 +222,16 @@ class ActivationStore:
         return np.concatenate(parts) if parts else np.zeros((0, self.origin.d_model), np.float32)
 
     def valid(self, strand: Strand) -> NDArray[np.bool_]:
-        """Rows that may be learnt from, (n_rows,)."""
-        return np.concatenate(
-            [
-                s.file[_VALID + strand][:] if _VALID + strand in s.file else np.ones(s.row1 - s.row0, bool)
-                for s in self.shards
-            ]
-        )
+        """Rows that have codes, (n_rows,): neither on nor near an ambiguous base."""
+        return self._mask(_VALID + strand)
+
+    def learnable(self, strand: Strand) -> NDArray[np.bool_]:
+        """Rows that may be learnt from, (n_rows,): the valid ones with the whole warm-up before them."""
+        return self._mask(_VALID + strand) & self._mask(_WARM + strand)
+
+    def _mask(self, name: str) -> NDArray[np.bool_]:
+        masks = [s.file[name][:] if name in s.file else np.ones(s.row1 - s.row0, bool) for s in self.shards]
+        return np.concatenate(masks)
 
     def take(self, strand: Strand, rows: NDArray[np.integer], out: NDArray, places: NDArray) -> None:
         """Copy ascending `rows` of a strand, as stored, to `out[where]`."""
@@ -234,7 +241,7 @@ class ActivationStore:
                 out[places[a:b]] = shard.file[strand][rows[a:b] - shard.row0]
 
     def rows(self, mask: NDArray[np.bool_] | None = None, *, seed: int = 0, buffer: int = 1 << 28) -> StoredRows:
-        """Valid rows of both strands, shuffled: what a dictionary learns from. See `StoredRows`."""
+        """Learnable rows of both strands, shuffled: what a dictionary learns from. See `StoredRows`."""
         return StoredRows(self, mask, seed=seed, buffer=buffer)
 
 
@@ -328,8 +335,8 @@ class StoredRows(ShuffledRows):
     store
         What to read.
     mask
-        (n_rows,) rows to use, for instance `workspace.split_mask("train")`; all if None. Rows that are not valid are
-        never used.
+        (n_rows,) rows to use, for instance `workspace.split_mask("train")`; all if None. Rows that are
+        not learnable are never used.
     seed
         Decides the order.
     buffer
@@ -352,12 +359,12 @@ class StoredRows(ShuffledRows):
         if mask is not None and np.shape(mask) != (store.n_rows,):
             raise InputError(f"{store.folder}: need a mask of {store.n_rows} rows, got shape {np.shape(mask)}")
         self.store, self.seed, self.origin = store, seed, store.origin
-        self._chosen = {s: store.valid(s) if mask is None else store.valid(s) & mask for s in STRANDS}
+        self._chosen = {s: store.learnable(s) if mask is None else store.learnable(s) & mask for s in STRANDS}
         self._rows = {s: np.flatnonzero(keep) for s, keep in self._chosen.items()}
         self._n_plus = len(self._rows["+"])
         self.n_rows = self._n_plus + len(self._rows["-"])
         if not self.n_rows:
-            raise InputError(f"{store.folder}: need rows to learn from, got none that are valid and in the mask")
+            raise InputError(f"{store.folder}: need rows to learn from, got none that are learnable and in the mask")
         self.buffered = max(1, buffer // (2 * store.origin.d_model))
         self.dtype = store.shards[0].file["+"].dtype
 

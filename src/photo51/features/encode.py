@@ -30,7 +30,8 @@ def encode_store(
 ) -> list[Path]:
     """Encode stored activations, a file of codes for each shard and strand.
 
-    Rows that are not valid (near ambiguous bases, cold starts) get no code. A file that is there and was made from the
+    Rows that are not valid (on and near ambiguous bases) get no code; those of cold starts do, since
+    `genome.min_context` says which of them are scored. A file that is there and was made from the
     same activations and dictionary is left as it is.
 
     Parameters
@@ -122,7 +123,6 @@ def encode_model(
     chosen = sorted(windows["shard"].unique()) if shards is None else sorted(shards)
     remove_others(out, {codes_path(out, int(n), s).name for n in windows["shard"].unique() for s in STRANDS})
     contigs = genomes.sequences[["genome", "chrom", "sha256"]].to_dict("list")
-    warmup = int(windows["warmup"].max())
     files = []
     for shard in progress(chosen, "encode", unit="shards"):
         part = windows[windows["shard"] == shard]
@@ -132,7 +132,6 @@ def encode_model(
             contigs,
             part.to_dict("list"),
             workspace,
-            warmup,
             params.ambiguous_reach,
             dictionary.hash,
             dictionary.unit,
@@ -143,8 +142,7 @@ def encode_model(
         )
         paths = [codes_path(out, int(shard), strand) for strand in STRANDS]
         if not all(is_made(path, fingerprint) for path in paths):
-            read_cores = cores(model, genomes, part, params, warmup=warmup)
-            row0, codes = _encode_cores(read_cores, dictionary)
+            row0, codes = _encode_cores(cores(model, genomes, part, params), dictionary)
             for strand in STRANDS:
                 write_codes(out, int(shard), strand, row0, codes[strand], meta)
         files += paths

@@ -208,9 +208,10 @@ def _read(
     index: list[NDArray[np.int64]] = []
     x: dict[str, list[NDArray[np.float32]]] = {s: [] for s in sites}
     for core in cores(model, genomes, table, ActivationParams(sites=tuple(sites))):
-        index.append((core.rows + (core.strand == "-") * inputs.workspace.n_rows)[core.valid])
+        learnable = core.valid & core.warm
+        index.append((core.rows + (core.strand == "-") * inputs.workspace.n_rows)[learnable])
         for s in sites:
-            x[s].append(core.activations[s].float().cpu().numpy()[core.valid])
+            x[s].append(core.activations[s].float().cpu().numpy()[learnable])
     if not sum(map(len, index)):
         raise InputError(f"{genomes.folder}: need bases of split {split} with context, got none")
     return LayerRows(np.concatenate(index), {s: np.concatenate(parts) for s, parts in x.items()})
