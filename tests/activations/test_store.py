@@ -5,7 +5,15 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
-from photo51.activations.store import ActivationStore, JoinedRows, pack_activations, shard_path, unpack, write_shard
+from photo51.activations.store import (
+    ActivationStore,
+    JoinedRows,
+    Masks,
+    pack_activations,
+    shard_path,
+    unpack,
+    write_shard,
+)
 from photo51.io.origin import Origin
 from photo51.io.tensors import is_made
 from photo51.types import InputError
@@ -13,7 +21,7 @@ from photo51.types import InputError
 ORIGIN = Origin("abc", "block.1.out", 4)
 
 
-def write(folder, shard, row0, n, *, origin=ORIGIN, workspace="w", made="m", precision="float16", **masks):
+def write(folder, shard, row0, n, *, origin=ORIGIN, workspace="w", made="m", precision="float16", masks=None):
     """Row r of strand + is (r, 0, 1, 0), of strand - (-r, 0, 1, 0)."""
     values = {s: np.zeros((n, origin.d_model), np.float32) for s in "+-"}
     for strand, sign in (("+", 1), ("-", -1)):
@@ -27,7 +35,7 @@ def write(folder, shard, row0, n, *, origin=ORIGIN, workspace="w", made="m", pre
         workspace=workspace,
         fingerprint=made,
         precision=precision,
-        **masks,
+        masks=masks,
     )
 
 
@@ -85,7 +93,7 @@ def test_epochs_have_different_orders(store):
 def test_masked_invalid_and_cold_rows_never_come(tmp_path):
     valid = {"+": np.array([1, 1, 0, 1, 1], bool), "-": np.array([1, 1, 1, 1, 1], bool)}
     warm = {"+": np.array([1, 1, 1, 1, 1], bool), "-": np.array([0, 1, 1, 1, 1], bool)}
-    write(tmp_path, 0, 0, 5, valid=valid, warm=warm)
+    write(tmp_path, 0, 0, 5, masks=Masks(valid, warm))
     store = ActivationStore(tmp_path)
     rows = store.rows(np.array([1, 1, 1, 0, 0], bool))
     assert rows.n_rows == 4

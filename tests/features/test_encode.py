@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from photo51.activations.extract import extract
-from photo51.activations.store import ActivationStore, shard_path, write_shard
+from photo51.activations.store import ActivationStore, Masks, shard_path, write_shard
 from photo51.codes import gather
 from photo51.config.model import ActivationParams
 from photo51.features.encode import encode_model, encode_store
@@ -44,7 +44,7 @@ def store(folder):
     # cold rows have codes
     warm = {"+": np.array([False, True, True]), "-": np.array([True, True, False])}
     values = {"+": plus, "-": minus}
-    write_shard(shard_path(folder, 0), 0, values, ORIGIN, workspace="w", fingerprint="x", valid=valid, warm=warm)
+    write_shard(shard_path(folder, 0), 0, values, ORIGIN, workspace="w", fingerprint="x", masks=Masks(valid, warm))
     return ActivationStore(folder)
 
 

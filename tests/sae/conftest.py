@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from benchmarks._sae_planted import Planted
-from photo51.activations.store import shard_path, write_shard
+from photo51.activations.store import Masks, shard_path, write_shard
 from photo51.genome.axis.workspace import Workspace
 from photo51.io import provenance, sha256, write_table
 from photo51.io.contracts.genome import WORKSPACE
@@ -48,7 +48,7 @@ def make_run(folder, world, *, poison=0.0, splits=SPLITS, start=0):
             world.origin,
             workspace=sha256(path)[:16],
             fingerprint=f"{shard}",
-            valid=dict.fromkeys("+-", valid[a:b]),
+            masks=Masks(*[dict.fromkeys("+-", valid[a:b])] * 2),
         )
     return folder / "activations" / "model" / world.origin.site
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from photo51 import __version__
-from photo51.activations.store import shard_path, write_shard
+from photo51.activations.store import Masks, shard_path, write_shard
 from photo51.config.model import ActivationParams
 from photo51.genome.axis.genomes import core_rows
 from photo51.io import content_hash
@@ -238,8 +238,7 @@ class _Shard:
         self.row0, self.n = int(first["row"].iloc[0]), int(ends[-1] - first["row"].iloc[0])
         self.params = params
         self.half: dict[str, dict[Strand, NDArray]] = {}
-        self.valid = {s: np.zeros(self.n, dtype=bool) for s in STRANDS}
-        self.warm = {s: np.zeros(self.n, dtype=bool) for s in STRANDS}
+        self.masks = Masks(*({s: np.zeros(self.n, dtype=bool) for s in STRANDS} for _ in Masks._fields))
         self.times = {s: np.zeros(self.n, dtype=np.uint8) for s in STRANDS}
 
     def fill(self, cores: Iterator[Core]) -> _Shard:
@@ -250,8 +249,8 @@ class _Shard:
             for site, x in core.activations.items():
                 target = self._target(site, x.shape[1])[core.strand]
                 target[rows] = half(x, self.params.precision, f"{site}, window {core.window}")[::turn]
-            self.valid[core.strand][rows] = core.valid[::turn]
-            self.warm[core.strand][rows] = core.warm[::turn]
+            self.masks.valid[core.strand][rows] = core.valid[::turn]
+            self.masks.warm[core.strand][rows] = core.warm[::turn]
             self.times[core.strand][rows] += 1
         for strand, times in self.times.items():
             if (wrong := np.flatnonzero(times != 1)).size:
@@ -278,8 +277,7 @@ class _Shard:
                 workspace=workspace,
                 fingerprint=fingerprint,
                 precision=self.params.precision,
-                valid=self.valid,
-                warm=self.warm,
+                masks=self.masks,
             )
 
 

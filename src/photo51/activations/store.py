@@ -21,7 +21,22 @@ from photo51.types import STRANDS, InputError, Strand
 
 Precision = Literal["float16", "bfloat16"]
 FLOAT16_MAX = 65_504.0
-_VALID, _WARM = "valid", "warm"
+
+
+class Masks(NamedTuple):
+    """What may be made of rows, strand by strand.
+
+    Attributes
+    ----------
+    valid
+        Strand → (rows,), false for rows that have no code (on and near ambiguous bases).
+    warm
+        Strand → (rows,), false for rows with less context than the whole warm-up: they have codes, and nothing is
+        learnt of them.
+    """
+
+    valid: Mapping[Strand, NDArray[np.bool_]]
+    warm: Mapping[Strand, NDArray[np.bool_]]
 
 
 class Shard(NamedTuple):
@@ -46,8 +61,7 @@ def write_shard(
     workspace: str,
     fingerprint: str,
     precision: Precision = "float16",
-    valid: Mapping[Strand, NDArray[np.bool_]] | None = None,
-    warm: Mapping[Strand, NDArray[np.bool_]] | None = None,
+    masks: Masks | None = None,
 ) -> None:
     """Write one shard, atomically.
 
@@ -67,11 +81,8 @@ def write_shard(
         Content hash of all that decides the numbers; a later run that has the same need not make the shard again.
     precision
         Type on disk.
-    valid
-        Strand → (rows,), false for rows that have no code (on and near ambiguous bases). All are valid if absent.
-    warm
-        Strand → (rows,), false for rows with less context than the whole warm-up: they have codes, and nothing is
-        learnt of them. All are warm if absent.
+    masks
+        Which rows have codes, and which have their whole context; all if absent.
 
     Raises
     ------
@@ -88,9 +99,8 @@ def write_shard(
     arrays: dict[str, NDArray] = {
         s: pack_activations(values[s], precision, f"{path}: strand {s}", row0) for s in STRANDS
     }
-    for name, mask in ((_VALID, valid), (_WARM, warm)):
-        if mask is not None:
-            arrays.update({name + s: np.asarray(mask[s], dtype=bool) for s in STRANDS})
+    for name, mask in () if masks is None else masks._asdict().items():
+        arrays.update({name + s: np.asarray(mask[s], dtype=bool) for s in STRANDS})
     header = {
         **origin.header(),
         "row0": str(row0),
@@ -223,11 +233,11 @@ class ActivationStore:
 
     def valid(self, strand: Strand) -> NDArray[np.bool_]:
         """Rows that have codes, (n_rows,): neither on nor near an ambiguous base."""
-        return self._mask(_VALID + strand)
+        return self._mask("valid" + strand)
 
     def learnable(self, strand: Strand) -> NDArray[np.bool_]:
         """Rows that may be learnt from, (n_rows,): the valid ones with the whole warm-up before them."""
-        return self._mask(_VALID + strand) & self._mask(_WARM + strand)
+        return self._mask("valid" + strand) & self._mask("warm" + strand)
 
     def _mask(self, name: str) -> NDArray[np.bool_]:
         masks = [s.file[name][:] if name in s.file else np.ones(s.row1 - s.row0, bool) for s in self.shards]
