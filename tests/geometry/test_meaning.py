@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from photo51.geometry.meaning.biology import Quantity
-from photo51.geometry.meaning.correlates import BINS, Placing, associate, kmer_guess, meaning_table, spread_columns
+from photo51.geometry.meaning.correlates import (
+    BINS,
+    Placing,
+    associate,
+    best_effect,
+    kmer_guess,
+    meaning_table,
+    spread_columns,
+)
 from photo51.stats.resampling import random_shifts
 
 N, BLOCKS = 8000, 8
@@ -82,10 +90,11 @@ def test_kmers_that_say_it_all_are_no_worse_than_the_coordinate():
     kmers = rng.integers(0, 16, (2, N)).astype(np.int32)
     q = Quantity("letter", "linear", (kmers % 4).astype(np.float32), "")
     columns = spread_columns(q)
-    guess = kmer_guess(columns, kmers, np.arange(N) < N // 2, 2)
+    guess = kmer_guess(columns, kmers, np.arange(N) < N // 2, 2)  # of the first half of the axis
     placing = _placing(rng, lambda s, r: kmers[s, r] % 4 + 0.5 * rng.standard_normal(len(r)))
-    found = associate(placing, columns, guess, BOUNDS, random_shifts(BOUNDS, rng, 99))
+    found = associate(placing, columns, lambda _: guess, BOUNDS, random_shifts(BOUNDS, rng, 99))
     assert found.effect_kmer > 0.99
+    assert found.choice_kmer > 0.99
     assert 0.5 < found.effect < 0.99
 
 
@@ -94,10 +103,62 @@ def test_table_has_a_row_for_each_coordinate_and_quantity(axis):
     placings = [_placing(rng, lambda s, r: q.values[s, r].astype(float))._replace(cluster=c) for c in (4, 2)]
     nothing = Quantity("nowhere", "class", np.full((2, N), np.nan, np.float32), "")
     kmers = np.zeros((2, N), np.int32)
-    table = meaning_table(placings, [q, nothing], kmers, BOUNDS, (99, 51, 1, 500))
+    table = meaning_table(placings, [q, nothing], kmers, BOUNDS, (99, 51, 1, 500, 0.05))
     assert table["cluster"].tolist() == [2, 2, 4, 4]
     known = table[table["quantity"] == "wave"]
     assert (known["q"] <= 0.05).all()
     assert (known["n"] == 500).all()
     assert table.loc[table["quantity"] == "nowhere", "p"].isna().all()
-    assert meaning_table([], [q], kmers, BOUNDS, (99, 51, 1, 500)).empty
+    assert meaning_table([], [q], kmers, BOUNDS, (99, 51, 1, 500, 0.05)).empty
+
+
+def test_words_say_nothing_of_blocks_they_may_not_learn_from():
+    """The quantity is a letter of the word in half of the blocks, and the letter turned about in the others."""
+    rng = np.random.default_rng(8)
+    kmers = rng.integers(0, 4, (2, N)).astype(np.int32)
+    block = np.arange(N) // (N // BLOCKS)
+    q = Quantity("letter", "linear", np.where(block % 2, 3 - kmers, kmers).astype(np.float32), "")
+    placing = _placing(rng, lambda s, r: rng.standard_normal(len(r)))
+    settings = (99, 5, 1, 1_500, 0.05)
+    known = meaning_table([placing], [q], kmers, BOUNDS, settings)["effect_kmer"].item()
+    assert known < -0.5, "learnt on even blocks, wrong on the odd ones"
+    # without tokens in the first block, every other block is another one: words still never saw what is scored
+    later = placing.block > 0
+    less = placing._replace(**{n: getattr(placing, n)[later] for n in ("row", "strand", "block", "coordinate")})
+    table = meaning_table([less, placing._replace(cluster=1)], [q], kmers, BOUNDS, settings)
+    assert table["effect_kmer"].max() < 0
+
+
+def test_what_a_coordinate_follows_is_not_chosen_by_the_effect_that_is_reported():
+    """Of forty quantities that are one wave and noise, all as close: the best of the reported effects is beyond their
+    mean by chance, what is chosen is not.
+    """
+    above, best = [], []
+    for seed in range(12):
+        rng = np.random.default_rng([9, seed])
+        wave = rng.standard_normal((2, N))
+        placing = _placing(rng, lambda s, r, wave=wave: wave[s, r], n=600)
+        noisy = [
+            Quantity(f"{i:02d}", "linear", (wave + 2 * rng.standard_normal((2, N))).astype(np.float32), "")
+            for i in range(40)
+        ]
+        table = meaning_table([placing], noisy, np.zeros((2, N), np.int32), BOUNDS, (99, seed, 1, 600, 0.05))
+        assert table["followed"].sum() == 1
+        above.append(table.loc[table["followed"], "effect"].item() - table["effect"].mean())
+        best.append(table["effect"].max() - table["effect"].mean())
+    error = np.std(above) / np.sqrt(len(above))
+    assert np.min(best) > 0.03
+    assert abs(np.mean(above)) < 3 * error
+
+
+def test_few_tokens_that_groups_explain_by_chance_are_not_the_best_rival():
+    """Twelve groups explain a third of 35 tokens of noise; the other rival explains a quarter in truth."""
+    rng = np.random.default_rng(10)
+    wave = rng.standard_normal((2, N))
+    columns = spread_columns(Quantity("wave", "linear", wave.astype(np.float32), ""))
+    true = _placing(rng, lambda s, r: wave[s, r] + 1.7 * rng.standard_normal(len(r)), n=4_000)
+    alone = best_effect([true], columns)
+    assert alone > 0.15
+    chance = [_placing(rng, lambda s, r: rng.standard_normal(len(r)), n=70) for _ in range(40)]
+    chosen = sum(best_effect([c, true], columns) == alone for c in chance)
+    assert chosen >= 32  # 12 to 18 without regard to how few tokens there are

@@ -49,9 +49,9 @@ def make_geometry(folder: Path, genomes: Genomes, codes: dict[str, sp.csr_matrix
     write(
         geometry.MEANING,
         [
-            {"cluster": 0, "shape": "loop", "quantity": "codon_phase", "kind": "angle", "n": 880, "effect": 0.83, "effect_kmer": 0.22, "effect_random_weights": 0.05, "z": 40.0, "p": 0.001, "q": 0.003},
-            {"cluster": 0, "shape": "loop", "quantity": "gc_101", "kind": "linear", "n": 900, "effect": 0.01, "effect_kmer": 0.2, "effect_random_weights": 0.01, "z": 0.5, "p": 0.3, "q": 0.4},
-            {"cluster": 0, "shape": "loop", "quantity": "hydropathy", "kind": "linear", "n": 300, "effect": 0.9, "effect_kmer": 0.95, "effect_random_weights": 0.3, "z": 9.0, "p": 0.001, "q": 0.003},
+            {"cluster": 0, "shape": "loop", "quantity": "codon_phase", "kind": "angle", "n": 880, "effect": 0.83, "effect_kmer": 0.22, "choice": 0.8, "choice_kmer": 0.2, "followed": True, "effect_random_weights": 0.05, "z": 40.0, "p": 0.001, "q": 0.003},
+            {"cluster": 0, "shape": "loop", "quantity": "gc_101", "kind": "linear", "n": 900, "effect": 0.01, "effect_kmer": 0.2, "choice": 0.0, "choice_kmer": 0.2, "followed": False, "effect_random_weights": 0.01, "z": 0.5, "p": 0.3, "q": 0.4},
+            {"cluster": 0, "shape": "loop", "quantity": "hydropathy", "kind": "linear", "n": 300, "effect": 0.9, "effect_kmer": 0.95, "choice": 0.9, "choice_kmer": 0.96, "followed": False, "effect_random_weights": 0.3, "z": 9.0, "p": 0.001, "q": 0.003},
         ],
         folder / "coordinates.parquet",
     )  # fmt: skip

@@ -79,7 +79,7 @@ def coordinates(manifolds: pd.DataFrame, meaning: pd.DataFrame, meanings: pd.Dat
     manifolds, meaning
         Contracts `MANIFOLDS` and `MEANING`.
     meanings
-        `Run.meanings`: what each group's coordinate follows most closely beyond rotation, and whether `beyond_kmer`.
+        `Run.meanings`: what each group's coordinate follows beyond rotation, and whether `beyond_kmer`.
     """
     traced = manifolds[manifolds["manifold"].astype(bool)]
     placed = traced.loc[traced["coordinate"] != "none", "cluster"]

@@ -101,7 +101,7 @@ def run_geometry(
     log.info("geometry: %s, %d clusters, %d manifolds", g.result, len(g.clusters), g.n_manifolds)
     meanings = coordinate_table(inputs, g, params, baselines_of(inputs, g, (tokens, missed), random, params))
     graph = feature_graph(inputs.features, g, params.seed)
-    table = named_quantities(manifold_table(g), meanings, params.alpha)
+    table = named_quantities(manifold_table(g), meanings)
     return Made(g, graph, table, with_positions(points_table(g, params.shown), inputs.workspace), meanings)
 
 
@@ -164,18 +164,16 @@ def coordinate_table(
 ) -> pd.DataFrame:
     """`MEANING` table: every coordinate against everything that is known of the genomes."""
     w = inputs.workspace
-    settings = (params.rotations, params.seed, KMER, params.meaning_tokens)
+    settings = (params.rotations, params.seed, KMER, params.meaning_tokens, params.alpha)
     kmers = read_kmers(inputs.genomes, w, KMER)
     return meaning_table(placings(g), inputs.quantities(params), kmers, w.block_bounds, settings, baselines)
 
 
-def named_quantities(table: pd.DataFrame, meanings: pd.DataFrame, alpha: float) -> pd.DataFrame:
-    """The manifolds table with `label`, and the quantity that each coordinate says most of (held out, FDR `alpha`)."""
+def named_quantities(table: pd.DataFrame, meanings: pd.DataFrame) -> pd.DataFrame:
+    """The manifolds table with `label`, and the quantity that each coordinate follows."""
     out = table.copy()
     out["label"] = ["manifold" if m else str(s) for m, s in zip(table["manifold"], table["shape"], strict=True)]
-    # known to better than nothing, and beyond the false discovery rate
-    ok = meanings[(meanings["q"] <= alpha) & (meanings["effect"] > 0)]
-    best = ok.sort_values("effect", ascending=False, kind="stable").drop_duplicates("cluster").set_index("cluster")
+    best = meanings[meanings["followed"]].set_index("cluster")
     out["meaning"] = [str(best["quantity"].get(c, "")) for c in table["cluster"]]
     out["meaning_effect"] = [float(best["effect"].get(c, np.nan)) for c in table["cluster"]]
     out["meaning_kmer"] = [float(best["effect_kmer"].get(c, np.nan)) for c in table["cluster"]]

@@ -235,17 +235,15 @@ class Run:
 
     @cached_property
     def meanings(self) -> pd.DataFrame:
-        """What the coordinate of each group follows most closely, indexed by group: rows of `meaning` beyond rotation.
+        """What the coordinate of each group follows, indexed by group: rows of `meaning`.
 
-        `beyond_kmer` says whether it also explains more than the last six bases do; such quantities come first.
+        `beyond_kmer` says whether it also explains more than the last six bases do.
         """
         table = self.table("meaning")
         if table is None:
             return pd.DataFrame(columns=["quantity", "kind", "effect", "effect_kmer", "beyond_kmer"])
-        significant = table[(table["q"] <= ALPHA) & (table["effect"] > 0)]
-        significant = significant.assign(beyond_kmer=significant["effect"] > significant["effect_kmer"].fillna(0.0))
-        best = significant.sort_values(["beyond_kmer", "effect", "quantity"], ascending=[False, False, True])
-        return best.drop_duplicates("cluster").set_index("cluster")
+        best = table[table["followed"]].set_index("cluster")
+        return best.assign(beyond_kmer=best["effect"] > best["effect_kmer"].fillna(0.0))
 
     @cached_property
     def membership(self) -> pd.DataFrame:

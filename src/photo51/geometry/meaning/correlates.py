@@ -4,11 +4,18 @@ The statistic is the share of the quantity's variance between twelve equal group
 takes no side between rising, falling and cyclic. Its null turns the quantity by a random number of bases within each
 block, both strands together, so that densities and runs of either stay; where the quantity is turned to a place at
 which it is unknown the token is left out, as it is where it is unknown in truth.
+
+Which of many quantities a coordinate is said to follow is chosen on the blocks that its effect is learnt on, half of
+them held out in turn, so that the effect which is then reported chose nothing:
+
+    blocks of the tokens   0     1      2       3      4     5      6       7
+    the effect             learn scored learn   scored learn scored learn   scored
+    the choice             learn        choose         learn        choose
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +30,20 @@ from photo51.stats.multiple import benjamini_hochberg
 from photo51.stats.resampling import random_shifts
 
 BINS, FIRST_DRAWS, ENOUGH = 12, 99, 10
+Guess = Callable[[NDArray[np.int64]], NDArray[np.float32]]
+"""What the last six bases say of a quantity, (2, n_rows, k), learnt on all blocks but those given."""
+
+
+class Halves(NamedTuple):
+    """Blocks that are learnt from, and those that are scored."""
+
+    learnt: NDArray[np.int64]
+    scored: NDArray[np.int64]
+
+    @property
+    def inner(self) -> Halves:
+        """The same within the blocks that are learnt from."""
+        return Halves(self.learnt[::2], self.learnt[1::2])
 
 
 class Placing(NamedTuple):
@@ -63,6 +84,12 @@ class Placing(NamedTuple):
         rank = stats.rankdata(self.coordinate, method="min").astype(np.int64) - 1
         return rank * BINS // max(len(rank), 1)
 
+    @property
+    def halves(self) -> Halves:
+        """Every other block, and those between."""
+        blocks = np.unique(self.block)
+        return Halves(blocks[::2], blocks[1::2])
+
 
 class Baselines(NamedTuple):
     """What coordinates of clusters are held against.
@@ -91,15 +118,17 @@ class Baselines(NamedTuple):
 
 
 class MeaningTest(NamedTuple):
-    """One coordinate against one quantity: tokens where it is known, held-out effect, that of k-mers, z and p of
-    rotation.
+    """One coordinate against one quantity: tokens where it is known, held-out effect, that of k-mers, both within what
+    is learnt from, z and p of rotation.
     """
 
     n: int
-    effect: float
-    effect_kmer: float
-    z: float
-    p: float
+    effect: float = np.nan
+    effect_kmer: float = np.nan
+    choice: float = np.nan
+    choice_kmer: float = np.nan
+    z: float = np.nan
+    p: float = np.nan
 
 
 def spread_columns(quantity: Quantity) -> NDArray[np.float32]:
@@ -120,7 +149,7 @@ def spread_columns(quantity: Quantity) -> NDArray[np.float32]:
 def associate(
     placing: Placing,
     columns: NDArray[np.float32],
-    guess: NDArray[np.float32] | None,
+    guess: Guess | None,
     bounds: NDArray[np.int64],
     shifts: NDArray[np.int64],
 ) -> MeaningTest:
@@ -133,7 +162,7 @@ def associate(
     columns
         (2, n_rows, k) from `spread_columns`.
     guess
-        (2, n_rows, k) what the last six bases say of the quantity (`kmer_guess`).
+        What the last six bases say of the quantity (`kmer_guess`), given the blocks it may not learn from.
     bounds
         Rows at which blocks begin, and the end.
     shifts
@@ -144,7 +173,7 @@ def associate(
     finite = np.isfinite(value[:, 0])
     n = int(finite.sum())
     if n < 60 or np.allclose(value[finite], value[finite][0]):
-        return MeaningTest(n, np.nan, np.nan, np.nan, np.nan)
+        return MeaningTest(n)
     group = placing.bins
     observed = _explained(value[finite].astype(np.float64), group[finite])
     equal = observed - 1e-9  # draws that are equal but for rounding count as at least as large
@@ -155,16 +184,18 @@ def associate(
         more = _shifted_statistics(columns, places, bounds, shifts[FIRST_DRAWS:])
         null = np.concatenate([null, more[np.isfinite(more)]])
     if len(null) < FIRST_DRAWS // 2:
-        return MeaningTest(n, np.nan, np.nan, np.nan, np.nan)
+        return MeaningTest(n)
     p = (1 + np.count_nonzero(null >= equal)) / (1 + len(null))
     z = (observed - null.mean()) / max(null.std(), 1e-12)
-    # blocks of even place; `_held_out` scores the others
-    train = np.isin(placing.block, np.unique(placing.block)[::2])
-    effect = _held_out(value, group, finite, train)
-    kmer = np.nan
-    if guess is not None:
-        kmer = _calibrated(value, guess[placing.strand, placing.row], finite, train)
-    return MeaningTest(n, effect, kmer, float(z), float(p))
+    halves, effects = placing.halves, []
+    for learnt, scored in (halves, halves.inner):
+        a, b = (finite & np.isin(placing.block, blocks) for blocks in (learnt, scored))
+        # the words of the choice may not have seen what the effect is scored on either
+        hidden = np.union1d(scored, halves.scored)
+        said = None if guess is None else guess(hidden)[placing.strand, placing.row]
+        effects += [_held_out(value, group, a, b), np.nan if said is None else _calibrated(value, said, a, b)]
+    effect, kmer, choice, choice_kmer = effects
+    return MeaningTest(n, effect, kmer, choice, choice_kmer, float(z), float(p))
 
 
 def _explained(value: NDArray[np.float64], group: NDArray[np.int64]) -> float:
@@ -177,9 +208,8 @@ def _explained(value: NDArray[np.float64], group: NDArray[np.int64]) -> float:
     return float(between / max(total, 1e-300))
 
 
-def _held_out(value, group, finite, train) -> float:
-    """R² on blocks of odd place of the group means of those of even place."""
-    a, b = finite & train, finite & ~train
+def _held_out(value, group, a, b) -> float:
+    """R² on tokens `b` of the group means of tokens `a`."""
     if a.sum() < 30 or b.sum() < 30:
         return float("nan")
     mean = value[a].mean(0)
@@ -210,22 +240,21 @@ def best_effect(placings: list[Placing] | None, columns: NDArray[np.float32]) ->
     for p in placings:
         value, group = columns[p.strand, p.row], p.bins
         finite = np.isfinite(value[:, 0])
-        train = np.isin(p.block, np.unique(p.block)[::2])
-        a = finite & train
-        effect_held_out = _held_out(value, group, finite, train)
+        a, b = (finite & np.isin(p.block, blocks) for blocks in p.halves)
+        effect_held_out = _held_out(value, group, a, b)
         if not np.isfinite(effect_held_out):
             continue
-        # which placing is best is decided where its effect is not read
-        learnt = _explained(value[a].astype(np.float64), group[a])
+        # which placing is best is decided where its effect is not read; with few tokens, groups explain much by chance
+        share, n = _explained(value[a].astype(np.float64), group[a]), int(a.sum())
+        # as the adjusted R² of a regression with as many groups (Ezekiel 1930)
+        learnt = 1 - (1 - share) * (n - 1) / (n - BINS)
         if learnt > best:
             best, effect = learnt, effect_held_out
     return effect
 
 
-def _calibrated(value, guess, finite, train) -> float:
-    """R² on blocks of odd place of a guess that is scaled and shifted on those of even place, column by column."""
-    ok = finite & np.isfinite(guess[:, 0])
-    a, b = ok & train, ok & ~train
+def _calibrated(value, guess, a, b) -> float:
+    """R² on tokens `b` of a guess that is scaled and shifted on tokens `a`, column by column."""
     if a.sum() < 30 or b.sum() < 30:
         return float("nan")
     missed = 0.0
@@ -306,12 +335,28 @@ def kmer_guess(
     return np.stack(means, axis=1).astype(np.float32)[kmers]
 
 
+def _guesses(columns: NDArray[np.float32], kmers: NDArray[np.int32], bounds: NDArray[np.int64], k: int) -> Guess:
+    """`kmer_guess` of a quantity on all blocks but some; coordinates mostly lie on the same blocks."""
+    made: dict[tuple[int, ...], NDArray[np.float32]] = {}
+
+    def guess(blocks: NDArray[np.int64]) -> NDArray[np.float32]:
+        key = tuple(blocks.tolist())
+        if key not in made:
+            learnt = np.ones(kmers.shape[1], bool)
+            for b in key:
+                learnt[bounds[b] : bounds[b + 1]] = False
+            made[key] = kmer_guess(columns, kmers, learnt, k)
+        return made[key]
+
+    return guess
+
+
 def meaning_table(
     placings: list[Placing],
     quantities,
     kmers: NDArray[np.int32],
     bounds: NDArray[np.int64],
-    settings: tuple[int, int, int, int],
+    settings: tuple[int, int, int, int, float],
     baselines: Baselines | None = None,
 ) -> pd.DataFrame:
     """`MEANING` table of all coordinates and quantities.
@@ -321,23 +366,19 @@ def meaning_table(
     quantities
         Iterable of `Quantity`.
     settings
-        Rotations, seed, k of the k-mers, tokens of a cluster at most.
+        Rotations, seed, k of the k-mers, tokens of a cluster at most, rate of false discoveries of what is followed.
     baselines
         Coordinates of other origin, held out in the same way.
     """
-    draws, seed, k, max_tokens = settings
+    draws, seed, k, max_tokens, alpha = settings
     others = (baselines or Baselines()).thinned(max_tokens)
     rng = np.random.default_rng([seed, 6])
     shifts = random_shifts(bounds, rng, draws)
     thin = [p.thinned(max_tokens) for p in placings]
-    train = np.zeros(kmers.shape[1], bool)
-    # every other block, as in `associate`
-    for b in range(0, len(bounds) - 1, 2):
-        train[bounds[b] : bounds[b + 1]] = True
     rows = []
     for quantity in quantities if thin else ():
         columns = spread_columns(quantity)
-        guess = kmer_guess(columns, kmers, train, k)
+        guess = _guesses(columns, kmers, bounds, k)
         random, subspaces = best_effect(others.random, columns), best_effect(others.subspaces, columns)
         for placing in thin:
             a = associate(placing, columns, guess, bounds, shifts)
@@ -350,6 +391,8 @@ def meaning_table(
                     "n": a.n,
                     "effect": a.effect,
                     "effect_kmer": a.effect_kmer,
+                    "choice": a.choice,
+                    "choice_kmer": a.choice_kmer,
                     "effect_random_weights": random,
                     "effect_direct": best_effect(
                         [p for p in others.direct if p.cluster == placing.cluster] or None, columns
@@ -364,4 +407,18 @@ def meaning_table(
     table = pd.DataFrame(rows)
     # over all coordinates and quantities of the run
     table["q"] = benjamini_hochberg(table["p"])
+    table["followed"] = _followed(table, alpha)
     return MEANING.check(table.sort_values(["cluster", "quantity"], kind="stable"))
+
+
+def _followed(table: pd.DataFrame, alpha: float) -> pd.Series:
+    """Of each coordinate the quantity that it is said to follow, if any: chosen among those beyond rotation, more than
+    six-letter words say first, by what is learnt from alone; and it must explain something where it is scored.
+    """
+    known = table[table["q"] <= alpha]
+    known = known.assign(beyond=known["choice"] > known["choice_kmer"].fillna(0.0))
+    # too few blocks to choose on leave the association itself
+    order = ["beyond", "choice", "z", "quantity"]
+    known = known.sort_values(order, ascending=[False, False, False, True], na_position="last")
+    best = known.drop_duplicates("cluster")
+    return pd.Series(table.index.isin(best.index[best["effect"] > 0]), table.index)

@@ -14,7 +14,7 @@ MANIFOLDS = TableSpec(
         "label": Column("str", "manifold, module or unresolved", required=False),
         "meaning": Column(
             "str",
-            "the quantity its coordinate says most of, held out, at the run's FDR; empty: none",
+            "the quantity its coordinate follows at the run's FDR; empty: none",
             required=False,
         ),
         "meaning_effect": Column("float", "share of that quantity's variance, on held-out blocks", required=False),
@@ -88,6 +88,11 @@ MEANING = TableSpec(
         "n": Column("int", "tokens on the manifold where the quantity is known"),
         "effect": Column("float", "share of the quantity's variance that the coordinate explains on held-out blocks"),
         "effect_kmer": Column("float", "the same explained by the last six bases; nan where not asked for"),
+        "choice": Column(
+            "float",
+            "effect within the blocks that effect is learnt on, by which one quantity is chosen for a coordinate",
+        ),
+        "choice_kmer": Column("float", "the same explained by the last six bases; nan where not asked for"),
         "effect_random_weights": Column(
             "float", "best cluster of the random-weight model, whatever its shape; nan where not given"
         ),
@@ -104,6 +109,7 @@ MEANING = TableSpec(
         "z": Column("float", "association in standard deviations of its rotation null"),
         "p": Column("float", "upper-tail p under rotation of the blocks"),
         "q": Column("float", "FDR over all coordinates and quantities of the run"),
+        "followed": Column("bool", "the one quantity that the coordinate is said to follow"),
     },
 )
 

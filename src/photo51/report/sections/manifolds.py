@@ -347,7 +347,7 @@ def _meaning_table(run: Run, draft: Draft) -> None:
     ]
     note = (
         "Share of the quantity's variance that the coordinate explains on blocks that played no part in it, and what"
-        " the last six bases explain of the same bases."
+        " the last six bases explain of the same bases. What a group is said to follow is chosen on the other blocks."
     )
     if baselines:
         note += (
