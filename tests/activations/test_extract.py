@@ -135,3 +135,12 @@ def test_unknown_sites_and_shards_are_refused(tmp_path):
         list(cores(Echo(), genomes, genomes.windows(), PARAMS.model_copy(update={"sites": ("blocks.3",)})))
     with pytest.raises(InputError, match="shards: need some of"):
         extract(Echo(), genomes, genomes.windows(), tmp_path, PARAMS, shards=[99])
+
+
+def test_shards_that_longer_windows_left_over_are_removed_and_others_files_stay(tmp_path):
+    extract(Echo(), InMemory(CIRCLE * 2, shard=20), InMemory(CIRCLE * 2, shard=20).windows(), tmp_path, PARAMS)
+    (tmp_path / SITE / "notes.safetensors").write_bytes(b"mine")
+    few = InMemory(CIRCLE * 2, shard=60)
+    store = stored(few, tmp_path)
+    assert [s.file.path.name for s in store.shards] == ["00000.safetensors"]
+    assert (tmp_path / SITE / "notes.safetensors").read_bytes() == b"mine"

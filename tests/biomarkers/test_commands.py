@@ -82,6 +82,15 @@ def test_cards_are_written_and_verified(world, compared):
         _run("cards", *mine, variants=["nowhere:1:A>C"])
 
 
+def test_cards_of_other_variants_than_were_compared_are_refused(world, compared):
+    folder, found = world
+    fewer = found.variants.iloc[:-50]
+    write_table(fewer, folder / "variants" / "fewer.parquet", VARIANT_EFFECTS, provenance("test"))
+    write_h5ad(effects_of(fewer, found.deltas[:-50]), folder / "variants" / "fewer.h5ad", provenance("test"))
+    with pytest.raises(InputError, match="need the sets of variants that were compared there"):
+        _run("cards", folder, "--name", "mine", "--set", "fewer")
+
+
 def test_rules_of_variants_meet_the_other_genes_once(world, tmp_path):
     said = ["distil", world[0], "--set", "mine", "--comparison", json.dumps(COMPARE), "--name"]
     folder = world[0] / "biomarkers" / "rules"

@@ -129,3 +129,14 @@ def test_the_best_of_parts_is_the_best_of_all(concepts):
 def test_a_silent_readout_gives_an_empty_table(evaluation):
     silent = Readout("sae", ("f0",), sp.csc_array((2 * evaluation.workspace.n_rows, 1), dtype=np.float32), np.arange(1))
     assert len(evaluate(evaluation, silent)) == 0
+
+
+def test_codon_positions_of_few_coding_sequences_are_not_judged_by_whole_intervals(workspace, annotations, planted):
+    """Other classes with as few intervals are cross-validated by theirs; of a codon position they are those of CDS."""
+    few = PARAMS.model_copy(update={"min_domains": 10_000})
+    evaluation = Evaluation(workspace, annotation_classes(workspace, annotations), planted.bases, few)
+    positions = {r for r in range(len(evaluation.readings)) if evaluation.class_of(r).frame > 0}
+    assert len(positions) >= 3
+    assert evaluation.plans
+    assert not positions & set(evaluation.plans)
+    assert all("at least 10000 are needed" in evaluation.status[r] for r in positions)

@@ -143,3 +143,14 @@ def test_genotypes_need_samples_and_alleles_that_exist(write):
         read_genotypes(write("x.vcf", SITES))
     with pytest.raises(InputError, match="need allele numbers up to 1, got 7 for 's2'"):
         read_genotypes(write("y.vcf", HEADER + "\tFORMAT\ts1\ts2\nc\t5\t.\tA\tC\t.\t.\t.\tGT\t0/1\t7/0\n"))
+
+
+def test_all_symbolic_alleles_are_listed_as_they_may_be_spelled_out_yet(write, monkeypatch):
+    monkeypatch.setattr("photo51.genome.variants.alleles._LISTED", 1)
+    rows = [f"c\t{i}\t.\tA\t<DEL>\t.\t.\tEND={i + 3}\n" for i in (5, 15, 25)]
+    rows += [f"c\t{i}\t.\tA\t*\t.\t.\t.\n" for i in (6, 16)]
+    loaded = read_variants(write("x.vcf", HEADER + "\n" + "".join(rows)), ["c"])
+    reasons = loaded.refused["reason"].tolist()
+    assert reasons.count("symbolic allele <DEL>") == 3
+    assert len(reasons) == 4, "of another kind as many as are listed"
+    assert loaded.counts["n"].tolist() == [3, 2]

@@ -1,5 +1,7 @@
 """A reader whose codes are the codon phase it is told, so that every turn is known."""
 
+import re
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
@@ -61,3 +63,21 @@ def test_a_frame_that_is_only_counted_keeps_to_its_count():
     assert arms.loc["insertion", "kept_bases"] == PARAMS.flank
     moved = profile[(profile["arm"] == "insertion") & (profile["offset"] >= 0)]
     np.testing.assert_allclose(moved["turn_at_base"], 120, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [({"context": 59}, "need as much as flank (60) or more, got 59"), ({"guard": 60}, "need fewer bases than flank")],
+)
+def test_bases_that_would_be_compared_with_others_are_refused(wrong, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        FrameshiftParams(**{**PARAMS.model_dump(), **wrong})
+
+
+def test_the_least_context_compares_every_base_with_itself():
+    params = FrameshiftParams(genes=4, context=60, flank=60, guard=59)
+    genes = [CodingGene("g", "c", 300 + 3 * i, 600 + 3 * i, "+") for i in range(4)]
+    arms, _ = frameshift(_from_content, PLANE, _Genome(), genes, params)
+    arms = arms.set_index("arm")
+    assert arms.loc["insertion", "rotation"] == pytest.approx(-120)
+    np.testing.assert_allclose(arms["rotation_before"], 0, atol=1e-6)

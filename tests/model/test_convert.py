@@ -248,3 +248,22 @@ def test_fresh_weights_are_seeded_differ_and_have_a_name(tmp_path):
     assert one.spec.random_seed == 1
     assert one.spec.name.endswith("@random:1")
     assert [p.shape for p in one.model.parameters()] == [p.shape for p in trained.model.parameters()]
+
+
+def test_a_checkpoint_is_not_converted_where_it_lies_nor_twice(tmp_path):
+    """Its own files would be removed before they are read."""
+    model = tiny()
+    folder = tmp_path / "released"
+    folder.mkdir()
+    source = save(released_state(model), folder / "tiny.pt", 1)
+    before = source.read_bytes()
+    with pytest.raises(
+        InputError, match="need another folder than that of the checkpoint, got the one that holds tiny"
+    ):
+        convert(source, folder / ".." / "released", PRESET)
+    assert source.read_bytes() == before
+    assert [p.name for p in folder.iterdir()] == ["tiny.pt"]
+    convert(source, tmp_path / "out", PRESET)
+    with pytest.raises(InputError, match="it is converted"):
+        convert(tmp_path / "out", tmp_path / "again", PRESET)
+    assert not (tmp_path / "again").exists()
