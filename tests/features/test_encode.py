@@ -133,6 +133,34 @@ def test_codes_straight_from_the_model_are_those_of_stored_activations(model, tm
         assert np.allclose(stored, live, atol=0.011)  # a value at the threshold may fall to either side
 
 
+def test_cold_starts_have_codes_from_store_and_model(model, tmp_path):
+    """Bases 0 to 15 from windows that begin cold at the first base of either strand; after the N none within reach."""
+    windows = pd.DataFrame(
+        [
+            (0, "g", "c", 0, 6, "+", 0, 0, 0, "test", 0),
+            (1, "g", "c", 0, 6, "-", 4, 0, 0, "test", 0),
+            (2, "g", "c", 6, 16, "+", 4, 6, 0, "test", 0),
+            (3, "g", "c", 6, 16, "-", 0, 6, 0, "test", 0),
+        ],
+        columns=WINDOWS.columns,
+    )
+    bases = Bases()
+    bases.ids = Bases.ids.copy()
+    bases.ids[9] = ord("N")
+    params = ActivationParams(sites=("block.0.out",), ambiguous_reach=2)
+    dictionary = identity(16, model.spec.origin("block.0.out"), threshold=0.01)
+    extract(model, bases, windows, tmp_path / "a", params)
+    store = ActivationStore(tmp_path / "a" / "block.0.out")
+    encode_store(store, dictionary, tmp_path / "stored")
+    encode_model(model, dictionary, bases, windows, tmp_path / "live", params)
+    for strand, silent, cold in (("+", [9, 10, 11], [0, 1, 2, 3]), ("-", [7, 8, 9], [12, 13, 14, 15])):
+        for made in ("stored", "live"):
+            codes = gather(tmp_path / made, 16).matrix(strand).toarray()
+            assert np.flatnonzero(~codes.any(axis=1)).tolist() == silent, (made, strand)
+        learnable = np.setdiff1d(np.arange(16), silent + cold)
+        assert np.flatnonzero(store.learnable(strand)).tolist() == learnable.tolist()
+
+
 def test_a_perfect_dictionary_recovers_everything_and_a_constant_nothing(model):
     site = "block.0.out"
     perfect = identity(16, model.spec.origin(site))

@@ -123,11 +123,12 @@ def test_a_coordinate_has_a_meaning_only_beyond_six_letter_words():
 
 
 @pytest.mark.parametrize(("won", "verdict"), [(5, "yes"), (4, "no")])
-def test_groups_against_activations_is_a_sign_test_over_pairs_beyond_rotation(won, verdict):
-    effect = [0.5] * won + [0.1] * (5 - won) + [0.5, -0.5]
-    meaning = pd.DataFrame(
-        {"q": [0.01] * 5 + [0.2, 0.01], "effect": effect, "effect_direct": 0.2, "effect_subspaces": 0.3}
-    )
+def test_groups_against_activations_is_a_sign_test_over_the_quantities_chosen(won, verdict):
+    """Cluster 5 was chosen for nothing; of the second quantity of each its choice is worse, whatever its effect."""
+    effect = [0.5] * won + [0.1, -0.5, -0.5, -0.5, -0.5][: 5 - won]
+    one = pd.DataFrame({"cluster": range(6), "effect": [*effect, 0.5], "choice": [0.2] * 5 + [-0.1]})
+    other = pd.DataFrame({"cluster": range(6), "effect": 0.9, "choice": [0.1] * 5 + [np.nan]})
+    meaning = pd.concat([other, one]).assign(effect_direct=0.2, effect_subspaces=0.3)
     (found,) = shapes.beyond_activations(meaning)
     assert (found.value, found.of) == (won, 5)
     assert found.p == pytest.approx(at_least(won, 5, HALF))

@@ -1,15 +1,17 @@
 """Coordinates with a known meaning, and with none."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from photo51.geometry.meaning.biology import Quantity
 from photo51.geometry.meaning.correlates import (
     BINS,
     Placing,
+    Words,
+    _followed,
     associate,
     best_effect,
-    kmer_guess,
     meaning_table,
     spread_columns,
 )
@@ -90,9 +92,8 @@ def test_kmers_that_say_it_all_are_no_worse_than_the_coordinate():
     kmers = rng.integers(0, 16, (2, N)).astype(np.int32)
     q = Quantity("letter", "linear", (kmers % 4).astype(np.float32), "")
     columns = spread_columns(q)
-    guess = kmer_guess(columns, kmers, np.arange(N) < N // 2, 2)  # of the first half of the axis
     placing = _placing(rng, lambda s, r: kmers[s, r] % 4 + 0.5 * rng.standard_normal(len(r)))
-    found = associate(placing, columns, lambda _: guess, BOUNDS, random_shifts(BOUNDS, rng, 99))
+    found = associate(placing, columns, Words(columns, kmers, BOUNDS, 2), BOUNDS, random_shifts(BOUNDS, rng, 99))
     assert found.effect_kmer > 0.99
     assert found.choice_kmer > 0.99
     assert 0.5 < found.effect < 0.99
@@ -112,23 +113,77 @@ def test_table_has_a_row_for_each_coordinate_and_quantity(axis):
     assert meaning_table([], [q], kmers, BOUNDS, (99, 51, 1, 500, 0.05)).empty
 
 
-def test_words_say_nothing_of_blocks_they_may_not_learn_from():
-    """The quantity is a letter of the word in half of the blocks, and the letter turned about in the others."""
+def test_words_by_hand():
+    """Three places of word 0 and one of word 1 in block 0, one of each in block 1; twenty tokens at the mean drawn in."""
+    kmers = np.array([[0, 0, 0, 1, 0, 1], [4, 4, 4, 4, 4, 4]], np.int32)
+    columns = np.array([[1, 2, 6, 3, 100, 50], [np.nan] * 6], np.float32)[..., None]
+    words = Words(columns, kmers, np.array([0, 4, 6]), 1)
+    row = np.array([0, 3, 4, 5])
+    placing = Placing(0, "arc", row, np.zeros(4, np.int64), np.array([0, 0, 1, 1]), np.arange(4.0))
+    mean = (1 + 2 + 6 + 3) / 4  # of block 0, as block 1 is hidden
+    hand = [(8 + 20 * mean) / 22, mean, (9 + 20 * mean) / 23, (3 + 20 * mean) / 21]
+    assert words.say(placing, np.array([1]))[:, 0] == pytest.approx(hand)
+
+
+def test_words_know_no_token_that_they_are_scored_on():
+    """Noise on 4,096 words, each met four times: a word that has met a token itself explains part of it."""
     rng = np.random.default_rng(8)
-    kmers = rng.integers(0, 4, (2, N)).astype(np.int32)
-    block = np.arange(N) // (N // BLOCKS)
-    q = Quantity("letter", "linear", np.where(block % 2, 3 - kmers, kmers).astype(np.float32), "")
-    placing = _placing(rng, lambda s, r: rng.standard_normal(len(r)))
-    settings = (99, 5, 1, 1_500, 0.05)
-    known = meaning_table([placing], [q], kmers, BOUNDS, settings)["effect_kmer"].item()
-    assert known < -0.5, "learnt on even blocks, wrong on the odd ones"
-    # without tokens in the first block, every other block is another one: words still never saw what is scored
+    kmers = rng.integers(0, 4**6, (2, N)).astype(np.int32)
+    q = Quantity("noise", "linear", rng.standard_normal((2, N)).astype(np.float32), "")
+    placing = _placing(rng, lambda s, r: rng.standard_normal(len(r)), n=8_000)
+    # without tokens in the first block, every other block is another one
     later = placing.block > 0
-    less = placing._replace(**{n: getattr(placing, n)[later] for n in ("row", "strand", "block", "coordinate")})
-    table = meaning_table([less, placing._replace(cluster=1)], [q], kmers, BOUNDS, settings)
-    assert table["effect_kmer"].max() < 0
+    less = placing._replace(
+        **{n: getattr(placing, n)[later] for n in ("row", "strand", "block", "coordinate")}, cluster=1
+    )
+    table = meaning_table([placing, less], [q], kmers, BOUNDS, (99, 5, 6, 8_000, 0.05))
+    said = table[["effect_kmer", "choice_kmer"]].to_numpy()
+    assert (np.abs(said) < 0.01).all()
+    every = Words(spread_columns(q), kmers, BOUNDS, 6).say(placing, np.array([], np.int64))[:, 0]
+    value = spread_columns(q)[placing.strand, placing.row, 0]
+    assert abs(np.corrcoef(every, value)[0, 1]) < 0.05, "not even where nothing is hidden"
 
 
+@pytest.mark.parametrize(
+    ("pairs", "followed"),
+    [
+        # what says more than words comes first
+        ({"a": (0.9, 0.95, 0.9), "b": (0.5, 0.1, 0.5)}, "b"),
+        ({"a": (0.9, 0.95, 0.9), "b": (0.5, 0.6, 0.5)}, "a"),
+        # to say less wrong than words is to say nothing
+        ({"a": (0.9, 0.95, 0.9), "b": (-0.02, -0.4, 0.3)}, "a"),
+        ({"a": (0.2, -0.4, 0.1), "b": (0.3, 0.2, 0.1)}, "b"),
+        ({"a": (-0.1, -0.4, 0.5)}, None),
+        # without words
+        ({"a": (0.2, np.nan, 0.1), "b": (0.3, np.nan, 0.1)}, "b"),
+        # what is chosen must hold where it is scored, and is not chosen by that
+        ({"a": (0.5, 0.1, -0.1), "b": (0.4, 0.1, 0.4)}, None),
+        ({"a": (np.nan, np.nan, 0.4), "b": (0.4, 0.1, 0.2)}, "b"),
+    ],
+)
+def test_what_is_followed_is_chosen_by_what_is_learnt_from(pairs, followed):
+    rows = [("one", 1, q, 0.01, *values) for q, values in pairs.items()] + [("two", 2, "a", 0.2, 0.9, 0.1, 0.9)]
+    table = pd.DataFrame(rows, columns=["shape", "cluster", "quantity", "q", "choice", "choice_kmer", "effect"])
+    got = table[_followed(table, 0.05)]
+    assert got["quantity"].tolist() == ([] if followed is None else [followed])
+    assert not (got["cluster"] == 2).any()
+
+
+def test_few_tokens_choose_by_what_they_explain_among_themselves_less_chance():
+    rng = np.random.default_rng(11)
+    wave = rng.standard_normal((2, N))
+    shifts = random_shifts(BOUNDS, rng, 99)
+    placing = _placing(rng, lambda s, r: wave[s, r], n=100)
+    found = [
+        associate(placing, spread_columns(Quantity("q", "linear", v.astype(np.float32), "")), None, BOUNDS, shifts)
+        for v in (wave, *rng.standard_normal((20, 2, N)))
+    ]
+    assert found[0].choice > 0.8
+    assert abs(np.mean([f.choice for f in found[1:]])) < 0.12
+    assert np.isfinite([f.effect for f in found]).all()
+
+
+@pytest.mark.slow
 def test_what_a_coordinate_follows_is_not_chosen_by_the_effect_that_is_reported():
     """Of forty quantities that are one wave and noise, all as close: the best of the reported effects is beyond their
     mean by chance, what is chosen is not.
@@ -149,6 +204,27 @@ def test_what_a_coordinate_follows_is_not_chosen_by_the_effect_that_is_reported(
     error = np.std(above) / np.sqrt(len(above))
     assert np.min(best) > 0.03
     assert abs(np.mean(above)) < 3 * error
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("n", "blocks"), [(110, 8), (600, 2)])
+def test_nor_where_halves_of_halves_are_too_few(n, blocks):
+    above = []
+    for seed in range(12):
+        rng = np.random.default_rng([12, seed])
+        wave = rng.standard_normal((2, N))
+        placing = _placing(rng, lambda s, r, wave=wave: wave[s, r], n=n)
+        bounds = np.linspace(0, N, blocks + 1).astype(np.int64)
+        placing = placing._replace(block=np.searchsorted(bounds, placing.row, side="right") - 1)
+        noisy = [
+            Quantity(f"{i:02d}", "linear", (wave + rng.standard_normal((2, N))).astype(np.float32), "")
+            for i in range(30)
+        ]
+        table = meaning_table([placing], noisy, np.zeros((2, N), np.int32), bounds, (99, seed, 1, n, 0.05))
+        assert table["followed"].sum() <= 1
+        above += list(table.loc[table["followed"], "effect"] - table["effect"].mean())
+    assert len(above) >= 10
+    assert np.mean(above) < 3 * np.std(above) / np.sqrt(len(above))
 
 
 def test_few_tokens_that_groups_explain_by_chance_are_not_the_best_rival():

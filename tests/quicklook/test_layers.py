@@ -12,10 +12,11 @@ from sklearn.metrics import roc_auc_score
 
 from photo51.config.genome import GenomeParams
 from photo51.config.quicklook import LayersParams
+from photo51.enrichment.annotations.inputs import Inputs
 from photo51.genome.alphabet import codes, encode
 from photo51.genome.preparation.prepare import prepare
 from photo51.model.families.adapters import load_model
-from photo51.quicklook.layers import _kmers, auroc, kmer_auroc, layers, neuron_auroc, probe_auroc, recommend
+from photo51.quicklook.layers import _kmers, _read, auroc, kmer_auroc, layers, neuron_auroc, probe_auroc, recommend
 from photo51.types import InputError
 
 
@@ -120,6 +121,15 @@ def test_a_model_is_read_from_end_to_end(genome) -> None:
     assert (table["variance_explained"] < 1).all()
     with pytest.raises(InputError, match="annotation class"):
         layers(model, genome, few.model_copy(update={"min_positives": 100_000}))
+
+
+def test_what_begins_cold_is_not_learnt_from_whichever_windows_are_drawn(genome, monkeypatch) -> None:
+    first = genome.windows().query("strand == '+' and start == 0")
+    assert first["warmup"].item() == 0
+    monkeypatch.setattr("photo51.quicklook.layers._windows", lambda *_: first)
+    model, inputs = load_model("sh2:nano", device="cpu"), Inputs.open(genome.folder)
+    read = _read(model, genome, inputs, ["block.0.out"], "train", bases=100, seed=0)
+    assert read.rows.tolist() == list(range(32, int(first["end"].item())))  # 32: the warm-up of the others
 
 
 def test_where_a_constant_does_as_well_as_the_model_probes_alone_decide() -> None:

@@ -91,7 +91,9 @@ def test_a_group_without_a_coordinate_is_not_said_to_follow_nothing(run):
     named = NAMED.iloc[:0]
     assert "has no coordinate" in shape_sentence(run, row | {"coordinate": "none"}, named)
     assert "was not tested in this run" in shape_sentence(partial, row | {"coordinate": "angle"}, named)
-    assert "Nothing that was tested varies" in shape_sentence(run, row | {"coordinate": "angle"}, named)
+    assert "No quantity that was chosen on half of the blocks is seen to vary" in shape_sentence(
+        run, row | {"coordinate": "angle"}, named
+    )
 
 
 def test_a_quantity_that_words_explain_as_well_is_said_to_be_one(run):

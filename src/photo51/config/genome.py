@@ -74,8 +74,8 @@ class GenomeParams(Params):
         ge=0,
         description=(
             "bases of context a base needs on either strand to be scored; null: the whole warm-up; "
-            "0 scores the cold starts at the ends of linear contigs too. Nothing is learnt of bases with less than "
-            "the whole warm-up, and their codes are those of a model that has not settled"
+            "0 scores the cold starts at the ends of linear contigs too. No dictionary learns of bases with less "
+            "than the longest warm-up among the windows of a run; their codes are those of a model that has not settled"
         ),
     )
     n_run: int = Field(

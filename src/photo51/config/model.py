@@ -43,7 +43,8 @@ class ActivationParams(Params):
         default=128,
         ge=0,
         description=(
-            "rows this close after an ambiguous base, in reading direction, are marked as not to learn from (bases)"
+            "bases this close after an ambiguous one, in reading direction, have no code, and nothing is learnt of"
+            " them (bases)"
         ),
     )
 

@@ -116,10 +116,13 @@ def beyond_activations(meaning: pd.DataFrame) -> list[Finding]:
     meaning
         Contract `MEANING`; none where the activations were not read for comparison.
     """
-    called = meaning[meaning["q"] <= ALPHA]
-    if called.empty or "effect_direct" not in called or not called["effect_direct"].notna().any():
+    # one quantity a coordinate, chosen where neither effect is read: to ask that the groups' own effect, or its q, be
+    # good would favour them
+    chosen = meaning.sort_values("choice", ascending=False, kind="stable").drop_duplicates("cluster")
+    chosen = chosen[chosen["choice"] > 0]
+    if "effect_direct" not in chosen or not chosen["effect_direct"].notna().any():
         return []
-    tested = called[called["effect_direct"].notna() & (called["effect"] > 0)]
+    tested = chosen[chosen["effect_direct"].notna() & chosen["effect"].notna()]
     n = len(tested)
     won = int((tested["effect"] > tested[["effect_direct", "effect_subspaces"]].max(axis=1)).sum())
     p = sign_p(won, n - won)
@@ -128,16 +131,17 @@ def beyond_activations(meaning: pd.DataFrame) -> list[Finding]:
             SECTION,
             "coordinates_beyond_activations",
             "",
-            "A group of features explains more of the quantity it follows than the activations do without features.",
+            "A group of features explains more of the quantity it was chosen for than the activations do without"
+            " features.",
             verdict(holds=p <= ALPHA if n else None),
             won,
             n,
             n / 2,
             n,
             p if n else np.nan,
-            f"{won} of {n} coordinates and quantities",
+            f"{won} of {n} coordinates",
             "the same bases in as many dimensions, and as many groups of bases found in the activations",
-            words.count(n, "pair"),
+            words.count(n, "coordinate"),
         )
     ]
 

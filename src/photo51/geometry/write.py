@@ -126,7 +126,7 @@ def _manifold(
 
 def _meaning(row: pd.Series) -> str:
     if not row["meaning"] or not row["meaning_effect"] > 0:
-        return "follows nothing that was tested"
+        return "follows nothing that was chosen"
     return (
         f"{plots.quantity_words(row['meaning'])}: R² {row['meaning_effect']:.2f}\n(6-mers {row['meaning_kmer']:.2f}),"
         " held out"

@@ -207,7 +207,9 @@ def _read(
     table = table.head(int(np.searchsorted(np.cumsum(size), bases)) + 1)
     index: list[NDArray[np.int64]] = []
     x: dict[str, list[NDArray[np.float32]]] = {s: [] for s in sites}
-    for core in cores(model, genomes, table, ActivationParams(sites=tuple(sites))):
+    # cold by the windows of the whole run, whichever are drawn
+    warmup = int(genomes.windows()["warmup"].max())
+    for core in cores(model, genomes, table, ActivationParams(sites=tuple(sites)), warmup=warmup):
         learnable = core.valid & core.warm
         index.append((core.rows + (core.strand == "-") * inputs.workspace.n_rows)[learnable])
         for s in sites:

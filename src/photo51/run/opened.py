@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ALPHA = 0.05  # false-discovery rate at which a coordinate is given a meaning
+ALPHA = 0.05  # false-discovery rate of what sections of the report list
 
 
 class NearestFeatures(NamedTuple):

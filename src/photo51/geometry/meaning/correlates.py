@@ -5,8 +5,8 @@ takes no side between rising, falling and cyclic. Its null turns the quantity by
 block, both strands together, so that densities and runs of either stay; where the quantity is turned to a place at
 which it is unknown the token is left out, as it is where it is unknown in truth.
 
-Which of many quantities a coordinate is said to follow is chosen on the blocks that its effect is learnt on, half of
-them held out in turn, so that the effect which is then reported chose nothing:
+Which of the quantities beyond rotation a coordinate is said to follow is chosen on the blocks that its effect is learnt
+on, half of them held out in turn, so that the effect which is then reported did not choose between them:
 
     blocks of the tokens   0     1      2       3      4     5      6       7
     the effect             learn scored learn   scored learn scored learn   scored
@@ -15,7 +15,7 @@ them held out in turn, so that the effect which is then reported chose nothing:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -30,8 +30,7 @@ from photo51.stats.multiple import benjamini_hochberg
 from photo51.stats.resampling import random_shifts
 
 BINS, FIRST_DRAWS, ENOUGH = 12, 99, 10
-Guess = Callable[[NDArray[np.int64]], NDArray[np.float32]]
-"""What the last six bases say of a quantity, (2, n_rows, k), learnt on all blocks but those given."""
+SHRUNK = 20  # tokens at the overall mean that every k-mer is given
 
 
 class Halves(NamedTuple):
@@ -149,7 +148,7 @@ def spread_columns(quantity: Quantity) -> NDArray[np.float32]:
 def associate(
     placing: Placing,
     columns: NDArray[np.float32],
-    guess: Guess | None,
+    words: Words | None,
     bounds: NDArray[np.int64],
     shifts: NDArray[np.int64],
 ) -> MeaningTest:
@@ -161,8 +160,8 @@ def associate(
         Tokens on the coordinate.
     columns
         (2, n_rows, k) from `spread_columns`.
-    guess
-        What the last six bases say of the quantity (`kmer_guess`), given the blocks it may not learn from.
+    words
+        The last bases before each place, which are asked for the same quantity.
     bounds
         Rows at which blocks begin, and the end.
     shifts
@@ -191,10 +190,12 @@ def associate(
     for learnt, scored in (halves, halves.inner):
         a, b = (finite & np.isin(placing.block, blocks) for blocks in (learnt, scored))
         # the words of the choice may not have seen what the effect is scored on either
-        hidden = np.union1d(scored, halves.scored)
-        said = None if guess is None else guess(hidden)[placing.strand, placing.row]
+        said = None if words is None else words.say(placing, np.union1d(scored, halves.scored))
         effects += [_held_out(value, group, a, b), np.nan if said is None else _calibrated(value, said, a, b)]
     effect, kmer, choice, choice_kmer = effects
+    if np.isfinite(effect) and not np.isfinite(choice):
+        # too few tokens for halves of halves
+        choice = _adjusted(value, group, finite & np.isin(placing.block, halves.learnt))
     return MeaningTest(n, effect, kmer, choice, choice_kmer, float(z), float(p))
 
 
@@ -222,6 +223,16 @@ def _held_out(value, group, a, b) -> float:
     return float(1 - missed / max(((value[b] - mean) ** 2).sum(), 1e-300))
 
 
+def _adjusted(value, group, a) -> float:
+    """Share of the variance of tokens `a` between groups, less what so many groups explain of so few tokens by chance:
+    the adjusted R² of a regression (Ezekiel 1930).
+    """
+    if np.allclose(value[a], value[a][0]):
+        return 0.0
+    n = int(a.sum())
+    return 1 - (1 - _explained(value[a].astype(np.float64), group[a])) * (n - 1) / (n - BINS)
+
+
 def best_effect(placings: list[Placing] | None, columns: NDArray[np.float32]) -> float:
     """Held-out effect of the placing that explains most of the blocks of even place; 0 where none can be tested.
 
@@ -244,10 +255,8 @@ def best_effect(placings: list[Placing] | None, columns: NDArray[np.float32]) ->
         effect_held_out = _held_out(value, group, a, b)
         if not np.isfinite(effect_held_out):
             continue
-        # which placing is best is decided where its effect is not read; with few tokens, groups explain much by chance
-        share, n = _explained(value[a].astype(np.float64), group[a]), int(a.sum())
-        # as the adjusted R² of a regression with as many groups (Ezekiel 1930)
-        learnt = 1 - (1 - share) * (n - 1) / (n - BINS)
+        # which placing is best is decided where its effect is not read
+        learnt = _adjusted(value, group, a)
         if learnt > best:
             best, effect = learnt, effect_held_out
     return effect
@@ -307,11 +316,9 @@ def _shifted_statistics(columns, places, bounds, shifts):
     return out
 
 
-def kmer_guess(
-    columns: NDArray[np.float32], kmers: NDArray[np.int32], train: NDArray[np.bool_], k: int
-) -> NDArray[np.float32]:
-    """Mean of each column for the k-mer that ends at a base, learnt on `train` rows and drawn to the overall mean by
-    20 counts.
+class Words:
+    """What the k-mer that ends at a base says of a quantity: its mean over other places with the same k-mer, drawn to
+    the overall mean by `SHRUNK` tokens.
 
     Parameters
     ----------
@@ -319,36 +326,39 @@ def kmer_guess(
         (2, n_rows, k) from `spread_columns`.
     kmers
         (2, n_rows) from `biology.read_kmers`.
-    train
-        (n_rows,).
+    bounds
+        Rows at which blocks begin, and the end.
+    k
+        Length of the k-mers (bases).
     """
-    # known, and in blocks to learn from; both strands
-    use = np.isfinite(columns[..., 0]) & train
-    words = kmers[use]
-    n = np.bincount(words, minlength=4**k + 1)
-    means = []
-    for c in range(columns.shape[2]):
-        value = columns[..., c][use].astype(np.float64)
-        overall = value.mean() if len(value) else 0.0
-        # an unknown k-mer has a place of its own
-        means.append((np.bincount(words, value, minlength=4**k + 1) + 20 * overall) / (n + 20))
-    return np.stack(means, axis=1).astype(np.float32)[kmers]
 
+    def __init__(self, columns: NDArray[np.float32], kmers: NDArray[np.int32], bounds: NDArray[np.int64], k: int):
+        self.columns, self.kmers, self.bounds, self.k = columns, kmers, bounds, k
+        # coordinates mostly lie on the same blocks
+        self._learnt: dict[tuple[int, ...], tuple[NDArray, NDArray, NDArray]] = {}
 
-def _guesses(columns: NDArray[np.float32], kmers: NDArray[np.int32], bounds: NDArray[np.int64], k: int) -> Guess:
-    """`kmer_guess` of a quantity on all blocks but some; coordinates mostly lie on the same blocks."""
-    made: dict[tuple[int, ...], NDArray[np.float32]] = {}
+    def say(self, placing: Placing, hidden: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The mean for the k-mer at each token, (n, k), over places outside the blocks `hidden`, never over the token
+        itself.
+        """
+        n, sums, overall = self._outside(tuple(hidden.tolist()))
+        word, value = self.kmers[placing.strand, placing.row], self.columns[placing.strand, placing.row]
+        own = (np.isfinite(value[:, 0]) & ~np.isin(placing.block, hidden))[:, None]
+        others = sums[word] - np.where(own, value, 0) + SHRUNK * overall
+        return others / (n[word][:, None] - own + SHRUNK)
 
-    def guess(blocks: NDArray[np.int64]) -> NDArray[np.float32]:
-        key = tuple(blocks.tolist())
-        if key not in made:
-            learnt = np.ones(kmers.shape[1], bool)
-            for b in key:
-                learnt[bounds[b] : bounds[b + 1]] = False
-            made[key] = kmer_guess(columns, kmers, learnt, k)
-        return made[key]
-
-    return guess
+    def _outside(self, hidden: tuple[int, ...]) -> tuple[NDArray, NDArray, NDArray]:
+        """Places of each k-mer, sums of its values (k-mers, k), and the overall mean (k,)."""
+        if hidden not in self._learnt:
+            use = np.isfinite(self.columns[..., 0])
+            for b in hidden:
+                use[:, self.bounds[b] : self.bounds[b + 1]] = False
+            # an unknown k-mer has a place of its own
+            words, value, size = self.kmers[use], self.columns[use].astype(np.float64), 4**self.k + 1
+            sums = np.stack([np.bincount(words, v, minlength=size) for v in value.T], axis=1)
+            mean = value.mean(0) if len(value) else np.zeros(value.shape[1])
+            self._learnt[hidden] = np.bincount(words, minlength=size), sums, mean
+        return self._learnt[hidden]
 
 
 def meaning_table(
@@ -378,10 +388,10 @@ def meaning_table(
     rows = []
     for quantity in quantities if thin else ():
         columns = spread_columns(quantity)
-        guess = _guesses(columns, kmers, bounds, k)
+        words = Words(columns, kmers, bounds, k)
         random, subspaces = best_effect(others.random, columns), best_effect(others.subspaces, columns)
         for placing in thin:
-            a = associate(placing, columns, guess, bounds, shifts)
+            a = associate(placing, columns, words, bounds, shifts)
             rows.append(
                 {
                     "cluster": placing.cluster,
@@ -412,13 +422,11 @@ def meaning_table(
 
 
 def _followed(table: pd.DataFrame, alpha: float) -> pd.Series:
-    """Of each coordinate the quantity that it is said to follow, if any: chosen among those beyond rotation, more than
-    six-letter words say first, by what is learnt from alone; and it must explain something where it is scored.
+    """Of each coordinate the quantity that it is said to follow, if any: among those beyond rotation, and rather one of
+    which it says more than words do, by what is learnt from alone; and it must explain something where it is scored.
     """
-    known = table[table["q"] <= alpha]
-    known = known.assign(beyond=known["choice"] > known["choice_kmer"].fillna(0.0))
-    # too few blocks to choose on leave the association itself
-    order = ["beyond", "choice", "z", "quantity"]
-    known = known.sort_values(order, ascending=[False, False, False, True], na_position="last")
+    known = table[(table["q"] <= alpha) & (table["choice"] > 0)]
+    known = known.assign(beyond=known["choice"] > known["choice_kmer"].fillna(0.0).clip(lower=0.0))
+    known = known.sort_values(["beyond", "choice", "quantity"], ascending=[False, False, True])
     best = known.drop_duplicates("cluster")
     return pd.Series(table.index.isin(best.index[best["effect"] > 0]), table.index)

@@ -244,7 +244,7 @@ def _silent(run: Run, row: Mapping[Any, Any]) -> str:
         return "It has no coordinate along which something could vary."
     if run.table("meaning") is None:
         return "What varies along its coordinate was not tested in this run."
-    return "Nothing that was tested varies along its coordinate."
+    return "No quantity that was chosen on half of the blocks is seen to vary along its coordinate on the others."
 
 
 def _traces(n: int, shape: str) -> str:

@@ -160,8 +160,9 @@ def _meanings(run: Run, traced: pd.DataFrame, draft: Draft) -> None:
     silent = [c for c in placed["cluster"] if c not in with_meaning]
     if silent:
         draft.fail(
-            f"The coordinate of {words.listing([f'group {c}' for c in silent], 12)} follows nothing that was tested"
-            " both beyond circular shifts and more closely than six-letter words do.",
+            f"The coordinate of {words.listing([f'group {c}' for c in silent], 12)} is not shown to follow anything:"
+            " no quantity that was chosen on half of the blocks explains more on the others than six-letter words do,"
+            " and more than when it is circularly shifted.",
             "not found",
         )
     if with_meaning:
