@@ -86,6 +86,11 @@ def test_fuzzy_ends_are_partial(write):
         (text(letters="acgtacgtac*t"), "record 'X.1': need IUPAC nucleotides, got '*'"),
         (text() + text(), "need record names that differ, got 'X.1' twice"),
         (text().split("        1 ")[0] + "//\n", "record 'X.1': need a sequence"),
+        (
+            text().rsplit("gtacgt\n", 1)[0] + "\n",
+            "record 'X.1': need the 12 bases that its LOCUS line states, got 6: the file was cut off",
+        ),
+        (text(letters="acgtacgtacgta"), "record 'X.1': need the 12 bases that its LOCUS line states, got 13"),
         (text().split("ORIGIN")[0], "record 1: need a GenBank record, got one that cannot be read"),
     ],
 )
@@ -94,6 +99,11 @@ def test_what_is_wrong_is_named(write, content, words):
         list(read_genbank(write("x.gb", content)))
     assert words in str(e.value)
     assert "x.gb" in str(e.value)
+
+
+def test_a_length_that_is_not_stated_is_not_asked_for(write):
+    (flat,) = read_genbank(write("x.gb", "LOCUS       X\n" + text().split("\n", 1)[1]))
+    assert len(flat.record.ids) == 12
 
 
 def test_letters_are_biopythons(phix, resources):

@@ -117,7 +117,7 @@ def test_a_genetic_code_that_reads_fewer_genes_is_doubted(code, ecoli, account):
 def test_a_genetic_code_against_the_records_own_is_named(ecoli, account):
     sequence, lines = ecoli
     warnings, _ = account({NAME: sequence}, lines, genetic_code="4")
-    assert any("genomes.tsv says genetic code 4, its records say /transl_table=11" in w for w in warnings)
+    assert any("the user says genetic code 4, its records say /transl_table=11" in w for w in warnings)
 
 
 def test_circular_contigs_of_a_draft_are_doubted(ecoli, account):

@@ -197,6 +197,48 @@ def test_windows_of_few_known_bases_are_not_compared() -> None:
         assert (found["unlike"] == "").tolist() == [few, few]
 
 
+def test_windows_are_cut_from_where_each_strand_is_read() -> None:
+    table = summarise(strands_of(1_300, {}), 0)  # type: ignore[arg-type]
+    cut = {s: table.loc[table["strand"] == s, ["start", "end"]].to_numpy().tolist() for s in "+-"}
+    assert cut["+"] == [[0, 512], [512, 1_024], [1_024, 1_300]]
+    assert cut["-"] == [[1_300 - b, 1_300 - a] for a, b in reversed(cut["+"])]
+
+
+def test_the_first_base_is_known_though_nothing_predicts_it() -> None:
+    strands = strands_of(256, {})
+    for s in strands.values():
+        s.bits[0] = np.nan
+    assert summarise(strands, 0)["n_known"].tolist() == [256, 256]  # type: ignore[arg-type]
+
+
+def test_windows_are_compared_with_those_that_were_read_alike() -> None:
+    """Training windows have 1.0 bits with context, 1.5 without; of 256 bases 0.1 more or less, by turns."""
+    rows = []
+    for cold in (False, True):
+        for size in (512, 256):
+            for i in range(100):
+                bits = 1.0 + 0.5 * cold + (0.1 if i % 2 else -0.1) * (size == 256)
+                rows.append((0, size, bits, 0.5, cold))
+    typical = pd.DataFrame(rows, columns=["start", "end", "bits", "variance_explained", "cold"])
+    for n, cold, bits, odd in (
+        (512, False, 1.0, False),
+        (512, False, 1.05, True),
+        (512, True, 1.05, False),
+        (512, True, 1.55, True),
+        (300, False, 1.05, False),
+        (300, True, 1.55, False),
+        (300, True, 1.65, True),
+    ):
+        strands = strands_of(n, {})
+        for s in strands.values():
+            s.bits[:], s.error[:] = bits, 0.5
+            s.cold[:128] = cold
+        found = compared(piece_of("A" * n), strands, typical)  # type: ignore[arg-type]
+        assert found["cold"].tolist() == [cold, cold]
+        assert (found["unlike"] != "").tolist() == [odd, odd], (n, cold, bits)
+    assert unlike_by_chance(typical) == 0
+
+
 def test_overlapping_calls_of_a_lane_are_one_mark() -> None:
     rows = [(0, 5, "+", 0.2), (3, 9, "+", 0.9), (9, 12, "+", 0.1), (20, 22, "+", 0.3), (4, 6, "-", 0.4)]
     calls = pd.DataFrame(rows, columns=["start", "end", "strand", "share"])

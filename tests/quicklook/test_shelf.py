@@ -97,6 +97,15 @@ def test_bits_are_the_models_and_strands_change_places(model, shelf: Shelved, lo
         assert one.bits == pytest.approx(two.bits[::-1], abs=1e-4)
         assert (one.codes != two.codes[::-1]).nnz <= 0.001 * one.codes.nnz
     assert (one.codes.getnnz(axis=1) <= shelf.about["sae"]["k"]).all()
+    # windows and what is said of them too
+    columns = ["start", "end", "unlike"]
+    flipped = other.windows.assign(
+        start=LENGTH - (other.windows["end"] - (start - 1)),
+        end=LENGTH - (other.windows["start"] - (start - 1)),
+        strand=other.windows["strand"].map({"+": "-", "-": "+"}),
+    ).sort_values(["strand", "start"])
+    mine = look.windows.assign(start=look.windows["start"] - 1_000, end=look.windows["end"] - 1_000)
+    assert flipped[columns].to_numpy().tolist() == mine.sort_values(["strand", "start"])[columns].to_numpy().tolist()
 
 
 def test_page_and_files_say_what_the_tables_say(look, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import numpy as np
@@ -235,7 +236,15 @@ def test_a_folder_without_a_name_of_the_user_keeps_an_earlier_look_at_something_
 def test_a_folder_that_holds_more_than_an_earlier_look_is_not_replaced(tmp_path: Path) -> None:
     for name in WRITTEN:
         (tmp_path / name).touch()
+    with pytest.raises(InputError, match="other files"):
+        check_folder(tmp_path)  # a page of that name by something else
+    (tmp_path / "read.html").write_text('<meta name="bases" content="0">')
     check_folder(tmp_path)
+    (tmp_path / "windows.tsv").unlink()
+    (tmp_path / "windows.tsv").mkdir()
+    with pytest.raises(InputError, match=r"other files \(windows.tsv/\)"):
+        check_folder(tmp_path)
+    (tmp_path / "windows.tsv").rmdir()
     (tmp_path / "notes.txt").touch()
     with pytest.raises(InputError, match=r"other files \(notes.txt\)"):
         check_folder(tmp_path)
@@ -243,6 +252,69 @@ def test_a_folder_that_holds_more_than_an_earlier_look_is_not_replaced(tmp_path:
     with pytest.raises(InputError, match="other files"):
         check_folder(tmp_path)
     check_folder(tmp_path / "new")
+
+
+@pytest.mark.parametrize(
+    ("out", "says"),
+    [
+        ("s.fa/look", "need a folder to write in, got the file"),
+        ("s.fa", "need a folder, got a file"),
+        ("x" * 300, "File name too long"),
+    ],
+)
+def test_where_nothing_can_be_written_is_said_before_anything_is_read(out: str, says: str, tmp_path: Path) -> None:
+    fasta(tmp_path, f">c\n{DNA}\n")
+    with pytest.raises(InputError, match=says):
+        check_folder(tmp_path / out)
+
+
+def test_a_long_sequence_that_begins_with_unknown_bases_is_called_long(tmp_path: Path) -> None:
+    lines = "\n".join(["N" * 60] * (LONGEST // 60 + 2))
+    assert f"need at most {LONGEST:,} bases" in refused(fasta(tmp_path, f">c\n{lines}\n{DNA}\n"))
+
+
+def test_folders_named_by_letters_are_no_sequence_and_pipes_say_so(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("genomes", "tagged"):
+        Path(name).mkdir()
+        assert refused(name) == f"{name}: need a FASTA or GenBank file, got a folder"
+    os.mkfifo(tmp_path / "pipe")
+    assert "got a pipe or device; write it to a file first" in refused(str(tmp_path / "pipe"))
+
+
+def test_the_genetic_code_is_stated_or_11_whatever_else_annotation_says(tmp_path: Path) -> None:
+    sequence = fasta(tmp_path, ">chr\n" + DNA * 4 + "\n")
+    gff = "##gff-version 3\nchr\tx\t{kind}\t1\t15\t.\t+\t0\tID=g{more}\n"
+    for kind, more, code in (
+        ("gene", "", 11),
+        ("promoter", "", 11),
+        ("CDS", "", 1),  # as GenBank leaves it out
+        ("CDS", ";transl_table=4", 4),
+        ("CDS", ";transl_table=1", 1),
+    ):
+        file = Path(fasta(tmp_path, gff.format(kind=kind, more=more), "a.gff3"))
+        assert open_source(sequence, annotation=[file]).pieces[0].genetic_code == code, (kind, more)
+    assert open_source(sequence).pieces[0].genetic_code == 11
+    assert open_source(sequence, genetic_code=2).pieces[0].genetic_code == 2
+
+
+def test_coding_sequences_that_do_not_translate_are_on_the_page_too(tmp_path: Path) -> None:
+    sequence = fasta(tmp_path, ">chr\n" + DNA * 4 + "\n")
+    gff = "##gff-version 3\nchr\tx\tCDS\t2\t40\t.\t+\t0\tID=g\n"
+    (doubt,) = open_source(sequence, annotation=[Path(fasta(tmp_path, gff, "a.gff3"))]).doubts
+    assert doubt.startswith("1 of 1 coding sequences do not translate")
+
+
+def test_names_that_readers_of_bed_skip_are_doubted(tmp_path: Path) -> None:
+    text = "".join(f">{name}\n{DNA}\n" for name in ("#x", "track", "tracked"))
+    doubts = open_source(fasta(tmp_path, text)).doubts
+    assert [d.split(":")[0] for d in doubts] == ["contig '#x'", "contig 'track'"]
+
+
+def test_the_nearest_name_is_a_name(tmp_path: Path) -> None:
+    gff = "##gff-version 3\nNC_009999.1\tx\tgene\t4\t20\t.\t-\t.\tID=g\n"
+    said = refused(fasta(tmp_path, f">NC_001422.1\n{DNA}\n"), annotation=[Path(fasta(tmp_path, gff, "a.gff3"))])
+    assert said.endswith("the nearest name is 'NC_001422.1'")
 
 
 def test_a_file_of_annotation_alone_is_told_from_a_short_sequence(tmp_path: Path) -> None:

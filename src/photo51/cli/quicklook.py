@@ -31,7 +31,10 @@ def read_command(
         Path | None, typer.Option(help="folder of `photo51 ship-dictionary`, in place of the shipped one")
     ] = None,
     genetic_code: Annotated[
-        int | None, typer.Option(help="NCBI translation table; default: the file's, else 11")
+        int | None,
+        typer.Option(
+            help="NCBI translation table; default: the file's (1 where its coding sequences state none), else 11"
+        ),
     ] = None,
     topology: Annotated[str, typer.Option(help="auto, linear, circular or circular:chrom")] = "auto",
     device: Device = None,

@@ -96,7 +96,9 @@ def cannot_write(error: OSError) -> str | None:
     for number, (need, got) in _CANNOT.items():
         if error.errno == number or os.strerror(number) in str(error):
             file = error.filename or "a file of the run"
-            return f"{file}: need {need}, got {got}; what is finished is kept, and running again resumes from it"
+            full = number in {errno.ENOSPC, errno.EDQUOT}
+            kept = "; what is finished of a run is kept, and running again resumes from it" if full else ""
+            return f"{file}: need {need}, got {got}{kept}"
     return None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import os
 from collections.abc import Mapping, Set
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from photo51.types import InputError, Strand
 SIDE: Mapping[Strand, str] = {"+": "plus", "-": "minus"}
 
 
-def check_replaceable(folder: Path, marker: str, written: Set[str], maker: str) -> None:
+def check_replaceable(folder: Path, marker: str, says: str, written: Set[str], maker: str) -> None:
     """Refuse a folder that cannot be replaced as a whole without losing what something else put there.
 
     Parameters
@@ -28,6 +30,8 @@ def check_replaceable(folder: Path, marker: str, written: Set[str], maker: str) 
         What is to be written.
     marker
         File that every folder of this kind has.
+    says
+        Text that this file holds.
     written
         All files that such a folder may have.
     maker
@@ -40,20 +44,38 @@ def check_replaceable(folder: Path, marker: str, written: Set[str], maker: str) 
     """
     if folder.resolve() == Path.cwd():
         raise InputError(f"{folder}: need a folder that can be replaced as a whole, got the one you are in")
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder}: need a folder, got a file")
-    names = {p.name for p in folder.iterdir()} if folder.is_dir() else set()
-    if others := sorted(names - written if marker in names else names):
+    try:
+        _check_writable(folder)
+        # a folder of that name is not what was written, and may hold anything
+        names = {p.name + "/" * p.is_dir() for p in folder.iterdir()} if folder.is_dir() else set()
+    except OSError as e:
+        raise InputError(f"{folder}: need a folder that can be written, got one that cannot ({e.strerror})") from e
+    made = marker in names and says in (folder / marker).read_text(encoding="utf-8", errors="replace")
+    if others := sorted(names - written if made else names):
         raise InputError(
             f"{folder}: need an empty folder or that of an earlier `photo51 {maker}`, got one with other files"
             f" ({others[0]})"
         )
 
 
+def _check_writable(folder: Path) -> None:
+    """Before anything is read: whether a folder can be made, or replaced, where it is to be."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: need a folder, got a file")
+    above = next(p for p in folder.absolute().parents if p.exists())
+    if not above.is_dir():
+        raise InputError(f"{folder}: need a folder to write in, got the file {above}")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise InputError(f"{folder}: need a folder that can be written, got {above}, in which nothing can be made")
+
+
 def write_tsv(table: pd.DataFrame, path: Path) -> None:
     """Write a table; positions are 0-based, half-open, as in BED."""
     with atomic(path) as partial:
-        table.to_csv(partial, sep="\t", index=False, float_format="%.6g", na_rep="")
+        # as in BED: a quotation mark of a name is a letter of it
+        table.to_csv(
+            partial, sep="\t", index=False, float_format="%.6g", na_rep="", quoting=csv.QUOTE_NONE, quotechar=None
+        )
 
 
 def write_bits(pieces: list[Piece], read: list[dict[Strand, Strands]], folder: Path) -> None:

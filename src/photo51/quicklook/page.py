@@ -11,7 +11,7 @@ from markupsafe import Markup
 from photo51 import __version__, theme, words
 from photo51.quicklook.card import shared_beginning
 from photo51.quicklook.picture import picture, reading_of
-from photo51.quicklook.windows import FEWEST, unlike_by_chance
+from photo51.quicklook.windows import FEWEST, unlike_by_chance, usual
 from photo51.report.elements.blocks import (
     Block,
     Figure,
@@ -68,11 +68,11 @@ def _standfirst(read: QuickRead) -> str:
 
 
 def _tiles(read: QuickRead) -> list[tuple[str, str]]:
-    typical = read.shelf.typical
-    usual, explained = float(typical["bits"].median()), float(typical["variance_explained"].median())
+    typical = usual(read.shelf.typical)
+    bits, explained = float(typical["bits"].median()), float(typical["variance_explained"].median())
     plus, minus = (words.fixed(read.bits[s], 3) for s in STRANDS)
     return [
-        (f"{plus} | {minus}", f"bits a base, strand + | - (2 is chance; training windows: {usual:.3f})"),
+        (f"{plus} | {minus}", f"bits a base, strand + | - (2 is chance; training windows: {bits:.3f})"),
         (
             words.percent(read.variance_explained, 1),
             f"variance explained by the dictionary (training windows: {words.percent(explained, 1)})",
@@ -280,7 +280,7 @@ def _odd(read: QuickRead) -> list[Block]:
 
 
 def _windows(read: QuickRead) -> list[Block]:
-    typical, about = read.shelf.typical, read.shelf.about
+    typical, about = usual(read.shelf.typical), read.shelf.about
     rows = []
     for genome, typical_of in typical.groupby("genome"):
         rows.append(

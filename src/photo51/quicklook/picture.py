@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from photo51 import theme, words
 from photo51.quicklook.reading import Strands
 from photo51.quicklook.source import Piece
+from photo51.quicklook.windows import usual
 from photo51.types import STRANDS, Strand
 
 LABEL, RIGHT, HIGH = 158, 14, 16  # width of labels, margin on the right, height of a lane (units)
@@ -95,7 +96,7 @@ def picture(
     canvas = _Canvas(piece, width)
     _axis(canvas)
     for column, name in (("bits", "bits a base"), ("variance_explained", "variance explained")):
-        _curve(canvas, windows, column, name, typical[column].dropna().to_numpy())
+        _curve(canvas, windows, column, name, usual(typical)[column].dropna().to_numpy())
     if len(tables["annotations"]):
         _annotated(canvas, tables["annotations"])
     _frames(canvas, tables["orfs"])
@@ -134,10 +135,10 @@ def _axis(canvas: _Canvas) -> None:
     canvas.y += 14
 
 
-def _curve(canvas: _Canvas, windows: pd.DataFrame, column: str, name: str, usual: NDArray[np.float64]) -> None:
+def _curve(canvas: _Canvas, windows: pd.DataFrame, column: str, name: str, typical: NDArray[np.float64]) -> None:
     """Both strands as steps, over the band of nine in ten training windows."""
     height, top = 46.0, canvas.y
-    low, high = np.quantile(usual, 0.05), np.quantile(usual, 0.95)
+    low, high = np.quantile(typical, 0.05), np.quantile(typical, 0.95)
     values = windows[column].dropna().to_numpy()
     lowest, largest = (
         min(low, *values, 9) if len(values) else low,
@@ -191,7 +192,9 @@ def _on(middle: float, strand: str) -> tuple[float, float]:
 
 
 def _annotated(canvas: _Canvas, annotations: pd.DataFrame) -> None:
-    for kind in _ANNOTATED:
+    # what the files state beyond these has lanes too; what rules derive from the sequence has none
+    stated = annotations.loc[annotations["source"].str.startswith("record:"), "kind"].unique()
+    for kind in (*_ANNOTATED, *sorted(set(stated) - {*_ANNOTATED, "exon", "intron"})):
         of_kind = annotations[annotations["kind"] == kind]
         if of_kind.empty or (kind == "gene" and (annotations["kind"] == "CDS").any()):
             continue

@@ -154,7 +154,7 @@ def check_folder(folder: Path) -> None:
     InputError
         Naming it.
     """
-    files.check_replaceable(folder, PAGE, WRITTEN, "read")
+    files.check_replaceable(folder, PAGE, '<meta name="bases"', WRITTEN, "read")
 
 
 def read_source(source: Source, model: DnaModel, shelf: Shelved) -> QuickRead:

@@ -31,7 +31,7 @@ from photo51.quicklook.files import check_replaceable
 from photo51.quicklook.reading import CONTEXT, read_piece
 from photo51.quicklook.shelf import ABOUT
 from photo51.quicklook.source import Piece
-from photo51.quicklook.windows import SIZE, summarise
+from photo51.quicklook.windows import FEWEST, SIZE, summarise, usual
 from photo51.sae.dictionary import CARD, WEIGHTS, Dictionary, SparseAutoencoder
 from photo51.sae.quality.measures import measure_quality
 from photo51.sae.quality.stability import SAME, found_again, seed_match_shares
@@ -92,7 +92,7 @@ def ship(run: Path, out: Path, model: DnaModel, *, seeds: int = 2, places: int =
         dictionary, and where the files exceed 10 MB.
     """
     out = out.resolve()  # where it is a link, its target is replaced
-    check_replaceable(out, ABOUT, WRITTEN, "ship-dictionary")
+    check_replaceable(out, ABOUT, '"origin"', WRITTEN, "ship-dictionary")
     _check(run)
     config, genomes = read_configuration(run / "config.yaml"), Genomes.open(run / "genome")
     main = Dictionary.load(run / "sae" / "main")
@@ -131,7 +131,7 @@ def ship(run: Path, out: Path, model: DnaModel, *, seeds: int = 2, places: int =
         "names": _named(names, replication),
         "trained_on": _scored(genomes),
         "trained_with": [row for other in config.train_with for row in _scored(Genomes(Path(other) / "genome"))],
-        "windows": {"size": SIZE, "n": len(typical)},
+        "windows": {"size": SIZE, "n": len(usual(typical))},
     }
     lineage = Provenance(
         stage="ship-dictionary",
@@ -339,7 +339,9 @@ def _scored(genomes: Genomes) -> list[dict[str, Any]]:
 
 
 def _typical(model: DnaModel, sae: Dictionary, genomes: Genomes, places: int, seed: int) -> pd.DataFrame:
-    """Windows of scored intervals of every genome, read as `photo51 read` does (contract `TYPICAL`)."""
+    """Windows of scored intervals of every genome, read as `photo51 read` does, with the bases around them and alone
+    (contract `TYPICAL`).
+    """
     rng = np.random.default_rng([seed, 17])
     table, codes = genomes.workspace().table, _codes(genomes)
     parts = []
@@ -350,8 +352,15 @@ def _typical(model: DnaModel, sae: Dictionary, genomes: Genomes, places: int, se
             length = min(LONGEST, line["end"] - line["start"])
             start = int(line["start"] + rng.integers(0, line["end"] - line["start"] - length + 1))
             piece = _piece(genomes, str(genome), line["chrom"], start, start + length, codes)
-            summary = summarise(read_piece(model, sae, piece), start)
-            parts.append(summary.assign(genome=genome, chrom=line["chrom"], split=line["split"]))
+            read = read_piece(model, sae, piece)
+            of_place = [summarise(read, start, size) for size in (SIZE, FEWEST)]
+            # the same bases as sequences that begin and end there
+            nothing = piece.before[:0]
+            for size in (SIZE, FEWEST):
+                for a in range(0, length - size + 1, SIZE):
+                    alone = piece._replace(start=start + a, ids=piece.ids[a : a + size], before=nothing, after=nothing)
+                    of_place.append(summarise(read_piece(model, sae, alone), alone.start, size))
+            parts += [s.assign(genome=genome, chrom=line["chrom"], split=line["split"]) for s in of_place]
     return TYPICAL.check(pd.concat(parts, ignore_index=True)[list(TYPICAL.columns)])
 
 

@@ -147,8 +147,11 @@ def open_source(
             _check_letters(files[0], region, bases)
             more = [*annotation, *files[1:]]
             return _of_file(files[0], bases, more, region, context, genetic_code=genetic_code, topology=topology)
-    if bases and _LETTERS.fullmatch(bases) and len(bases) > 2 and not path.suffix:
+    named = is_folder and text and set(bases.upper()) - set("ACGTN")
+    if bases and _LETTERS.fullmatch(bases) and len(bases) > 2 and not path.suffix and not named:
         return _of_bases(bases, annotation, region, genetic_code or _UNKNOWN, topology, context)
+    if path.exists() and not is_folder:
+        raise InputError(f"{text}: need a file, which is read twice, got a pipe or device; write it to a file first")
     if is_folder and text:
         raise InputError(f"{text}: need a FASTA or GenBank file, got a folder")
     absent = "; there is no such file" if path.suffix or len(path.parts) > 1 else ""
@@ -197,18 +200,18 @@ def check_length(n_known: int, total: int, name: str) -> None:
     InputError
         Naming the sequence and its length.
     """
+    if total > LONGEST:
+        raise InputError(
+            f"{name}: need at most {LONGEST:,} bases for a quick look, got more ({total:,} read so far); read a part"
+            " with `--region chrom:start-end`, or the whole genome with `photo51 init FOLDER --genome FILE` and"
+            " `photo51 run`"
+        )
     if total and not n_known:
         raise InputError(f"{name}: need known bases, got {total:,} ambiguous ones (N) alone")
     if n_known < SHORTEST:
         raise InputError(
             f"{name}: need at least {SHORTEST} known bases, since the model predicts each from those before it, got"
             f" {n_known}"
-        )
-    if total > LONGEST:
-        raise InputError(
-            f"{name}: need at most {LONGEST:,} bases for a quick look, got more ({total:,} read so far); read a part"
-            " with `--region chrom:start-end`, or the whole genome with `photo51 init FOLDER --genome FILE` and"
-            " `photo51 run`"
         )
 
 
@@ -235,7 +238,7 @@ def _letters(path: Path) -> Iterator[tuple[str, str]]:
     genbank, inside, name = False, False, ""
     with open_text(path) as lines:
         for line in lines:
-            if line.startswith("LOCUS"):
+            if line.startswith("LOCUS "):
                 genbank, inside, name = True, False, (line.split()[1:] or [""])[0]
                 if re.search(r"\d+ aa\b", line):
                     raise InputError(f"{path}, record {name!r}: need DNA, got a protein; give the gene's DNA")
@@ -266,18 +269,30 @@ def _of_file(
     )
     account = ReadingAccount(title)
     contigs = [
-        # 1 is what a contig has of which nothing is known: then the same code as bases without a file
-        c._replace(genetic_code=_UNKNOWN) if genetic_code is None and c.genetic_code == 1 and not _described(c) else c
+        # 1 is what a contig has of which nothing is known: then the same code as bases without a file. Coding sequences
+        # that state none have 1, as GenBank leaves it out
+        c._replace(genetic_code=_UNKNOWN) if genetic_code is None and c.genetic_code == 1 and not _coding(c) else c
         for c in read_contigs(row, account)
     ]
     source = _source(title, contigs, region, context)
     if account.doubts() or any(_described(c) for c in contigs):
         account.close()
-    return source._replace(doubts=tuple(account.doubts()))
+    return source._replace(doubts=(*account.doubts(), *account.few_misread(), *_hidden(contigs)))
 
 
 def _described(contig: Contig) -> bool:
     return bool(len(contig.features) or len(contig.genes))
+
+
+def _hidden(contigs: list[Contig]) -> Iterator[str]:
+    """Contigs of which the lines of a BED file are no intervals to most readers."""
+    for c in contigs:
+        if re.match(r"#|track$|browser$", name := c.record.name):
+            yield f"contig {name!r}: readers of BED files take its lines for comments or headings; rename it"
+
+
+def _coding(contig: Contig) -> bool:
+    return any(t.cds for t in contig.transcripts)
 
 
 def _of_bases(

@@ -72,8 +72,8 @@ def choose_code(
     by_user = user.get(chrom, user.get("", 0))
     if by_user:
         against = (
-            f"{chrom}: genomes.tsv says genetic code {by_user}, its records say /transl_table={by_records}, which its"
-            " CDS are read with"
+            f"{chrom}: the user says genetic code {by_user}, its records say /transl_table={by_records}, which its CDS"
+            " are read with"
         )
         return Choice(by_user, against if by_records and by_records != by_user else "")
     if by_records:
@@ -96,7 +96,7 @@ def choose_code(
 def _guess(chrom: str, code: int, why: str) -> str:
     return (
         f"{chrom}: genetic code {code} is a guess, since no file states one and {why}; the column genetic_code of"
-        " genomes.tsv settles it"
+        " genomes.tsv, or --genetic-code, settles it"
     )
 
 

@@ -148,14 +148,20 @@ class ReadingAccount:
                 f"{self.genome}: annotation and sequence do not belong together: {text}; need the assembly that was"
                 " annotated, its genetic code, and coordinates that count from 1 (BED: from 0)"
             )
-        if n and n < FEWEST and misread:
-            log.warning(
-                "%s: %d of %d coding sequences do not translate as the annotation says; do annotation and sequence"
-                " belong together?",
-                self.genome,
-                misread,
-                n,
-            )
+        for doubt in self.few_misread():
+            log.warning("%s: %s", self.genome, doubt)
+
+    def few_misread(self) -> list[str]:
+        """Coding sequences that do not translate, where they are too few to say that the files do not belong together;
+        a sentence, or none.
+        """
+        n, misread = self.count("coding sequences"), self.count("are misread")
+        if not misread or n >= FEWEST:
+            return []
+        return [
+            f"{misread} of {n} coding sequences do not translate as the annotation says; do annotation and sequence"
+            " belong together?"
+        ]
 
     def _codes(self) -> bool:
         """Whether a contig has an open reading frame longer than chance leaves it, so that it has genes of its own."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import warnings
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -80,13 +81,16 @@ def read_genbank(path: Path | str, topology: str = "auto") -> Iterator[Flat]:
     names: set[str] = set()
     with open_text(path) as text, warnings.catch_warnings():
         warnings.simplefilter("ignore", BiopythonWarning)
-        records = SeqIO.parse(cast(TextIO, _Lines(text, topology)), "genbank")
+        lines = _Lines(text, topology)
+        records = SeqIO.parse(cast(TextIO, lines), "genbank")
         while (entry := _next(records, path, len(names) + 1)) is not None:
             name = entry.id if entry.id and entry.id != "<unknown id>" else entry.name
             if name in names:
                 raise InputError(f"{path}: need record names that differ, got {name!r} twice")
             names.add(name)
-            yield _flat(name, entry, path, topology)
+            flat = _flat(name, entry, path, topology)
+            _check_whole(flat.record, lines, path)
+            yield flat
     if not names:
         with open_text(path) as text:
             prodigal = any("seqhdr=" in line for line in islice(text, 5))
@@ -101,6 +105,16 @@ def _next(records: Iterator[SeqRecord], path: Path | str, number: int) -> SeqRec
         raise
     except _PARSER_ERRORS as e:
         raise InputError(f"{path}, record {number}: need a GenBank record, got one that cannot be read ({e})") from e
+
+
+def _check_whole(found: Record, lines: _Lines, path: Path | str) -> None:
+    """Whether a record has as many bases as its LOCUS line says, where that says it; Biopython only warns, and less."""
+    stated = lines.stated.popleft()
+    if stated is not None and stated != len(found.ids):
+        raise InputError(
+            f"{path}, record {found.name!r}: need the {stated:,} bases that its LOCUS line states, got"
+            f" {len(found.ids):,}: the file was cut off or its sequence edited; get it whole, or mend the line"
+        )
 
 
 def _flat(name: str, entry: SeqRecord, path: Path | str, topology: str) -> Flat:
@@ -134,10 +148,17 @@ def _flat(name: str, entry: SeqRecord, path: Path | str, topology: str) -> Flat:
 
 
 class _Lines:
-    """Lines of a flat file whose LOCUS lines call those records circular that the user calls so."""
+    """Lines of a flat file whose LOCUS lines call those records circular that the user calls so.
+
+    Attributes
+    ----------
+    stated
+        Bases that each LOCUS line states, in order; None where it states none that can be told from the name.
+    """
 
     def __init__(self, text: TextIO, topology: str):
         self._text, self._topology = text, topology
+        self.stated: deque[int | None] = deque()
 
     def __iter__(self) -> Iterator[str]:
         return map(self._line, self._text)
@@ -152,6 +173,10 @@ class _Lines:
         return self._text.read(n)
 
     def _line(self, line: str) -> str:
+        if line.startswith("LOCUS "):
+            # long names of assemblers run into the number
+            length = re.match(r"LOCUS\s+\S+\s+(\d+)\s+bp\b", line)
+            self.stated.append(int(length[1]) if length else None)
         if line.startswith("LOCUS") and _calls_circular(self._topology, ([*line.split(), "", ""])[1]):
             return line.replace(" linear  ", " circular", 1).replace(" linear ", " circular ", 1)
         return line

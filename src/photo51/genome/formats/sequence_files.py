@@ -41,8 +41,11 @@ def check_sequence_file(path: Path | str) -> None:
     InputError
         Naming the file and what it is, with what would do.
     """
-    with Path(path).open("rb") as raw:
-        magic = raw.read(6)
+    try:
+        with Path(path).open("rb") as raw:
+            magic = raw.read(6)
+    except PermissionError as e:
+        raise InputError(f"{path}: need permission to read it, got none") from e
     for packed, what in _PACKED:
         if magic.startswith(packed):
             raise InputError(f"{path}: need FASTA or GenBank, plain or compressed by gzip, got {what}")

@@ -119,7 +119,7 @@ class Names:
                     continue
                 first = min((x for models in model for x in models), key=lambda x: _line(x.where))
                 near = nearest_contig(other, chroms)
-                hint = self._rejected.get((file, other)) or (f"; the nearest name is {near[0]!r}" if near else "")
+                hint = self._rejected.get((file, other)) or (f"; the nearest name is {near!r}" if near else "")
                 contigs = ", ".join(sorted(chroms)[:5])
                 raise InputError(f"{first.where}: need a contig of {sequence} ({contigs}), got {other!r}{hint}")
 

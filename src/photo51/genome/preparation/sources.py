@@ -202,7 +202,7 @@ def _contig(
         reading.add(
             str(row.sequence),
             "noted",
-            "a record calls itself linear and genomes.tsv calls it circular, which is followed",
+            "a record calls itself linear and the user calls it circular, which is followed",
             first=record.name,
         )
     transcripts = [place_transcript(t, length, circular=circular) for t in model.transcripts]

@@ -31,6 +31,7 @@ TYPICAL = TableSpec(
         "split": Column("str", "split of its block: train, select or test"),
         "bits": Column("float", "mean bits a base"),
         "variance_explained": Column("float", "1 - squared error of the reconstruction over variance about the mean"),
+        "cold": Column("bool", "read without the bases before it, as a sequence that begins there", required=False),
     },
 )
 
@@ -42,7 +43,8 @@ READ_WINDOWS = TableSpec(
         "start": _START,
         "end": _END,
         "strand": Column("str", "strand read"),
-        "n_known": Column("int", "bases with a number; fewer than 256: not compared with training windows"),
+        "n_known": Column("int", "known bases; fewer than 256: not compared with training windows"),
+        "cold": Column("bool", "its reading begins in it; compared with training windows read so"),
         "bits": Column("float", "mean bits a base; 2 is chance; NaN: no known base"),
         "bits_rank": Column("float", "share of training windows with fewer bits; NaN: not compared"),
         "variance_explained": Column(

@@ -80,6 +80,10 @@ def load_model(
     text, seed = parse_name(str(name))
     seed = seed if random_weights is None else random_weights
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.device(device)
+    except RuntimeError as e:
+        raise InputError(f"device: need cpu or cuda, got {device!r}") from e
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise InputError(f"device: need a CUDA device for {device!r}, got none; use cpu")
     kind = torch_dtype(dtype) or (torch.float32 if device == "cpu" else torch.bfloat16)
