@@ -14,8 +14,10 @@ def fresh(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv(products.VARIABLE, raising=False)
     products.library.cache_clear()
+    products.independent.cache_clear()
     yield
     products.library.cache_clear()
+    products.independent.cache_clear()
 
 
 def test_the_first_choice_is_kept_whatever_a_later_stopwatch_says(monkeypatch, tmp_path):
@@ -107,3 +109,23 @@ def test_measuring_draws_nothing_from_everybodys_generator():
     before = torch.get_rng_state()
     products.measure_libraries(1)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_numbers_stand_by_themselves_only_where_all_products_do(monkeypatch):
+    """Attention is by torch whichever library is chosen."""
+    for name, alone, independent in (("torch", ["torch"], True), ("onednn", ["onednn"], False), ("onednn", [], False)):
+        products.independent.cache_clear()
+        with monkeypatch.context() as m:
+            m.setattr(products, "library", lambda name=name: name)
+            m.setattr(products, "steady", lambda p, alone=alone: p in [products.LIBRARIES[n] for n in alone])
+            assert products.independent() == independent
+
+
+@pytest.mark.parametrize("rows", [64, 192])
+def test_round_numbers_of_rows_are_tried_too(rows):
+    """A library with a way of its own for whole blocks of 64 rows."""
+
+    def blocked(x, weight):
+        return x @ weight.T + 1e-3 * (len(x) == rows)
+
+    assert not products.steady(blocked)

@@ -1,6 +1,7 @@
 """The self-test passes on what is sound, and each check fails on a model that is broken in its way."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,20 +14,20 @@ from photo51.genome.axis.reading import reading
 from photo51.genome.axis.windows import windows
 from photo51.genome.axis.workspace import Workspace
 from photo51.model.families.adapters import ModelReading, load_model
-from photo51.model.families.selftest import PublishedParams, selftest
+from photo51.model.families.selftest import PublishedParams, _sequences, selftest
 from photo51.pretraining.pretrain import save_half
 
 from .small import build
 
 
 class InMemory:
-    """A circular genome of 900 random bases in three segments, as prepared genomes are asked for it."""
+    """A circular genome of 900 random bases in three segments of 280, as prepared genomes are asked for it."""
 
     folder = "memory"
 
-    def __init__(self):
+    def __init__(self, lengths=(280, 280, 280)):
         self.ids = encode("".join(np.random.default_rng(0).choice(list("ACGT"), 900)))
-        rows = [("g", "c", 300 * i, 300 * i + 280, i, "train") for i in range(3)]
+        rows = [("g", "c", 300 * i, 300 * i + n, i, "train") for i, n in enumerate(lengths)]
         self._workspace = Workspace(pd.DataFrame(rows, columns=["genome", "chrom", "start", "end", "block", "split"]))
         where = reading(self.ids, circular=True, n_run=3)
         self._windows = windows(self._workspace, {("g", "c"): where}, core=100, warmup=40, shard=900)
@@ -150,3 +151,35 @@ def test_a_miss_that_is_accepted_is_no_failure_and_numbers_that_are_none_are(fol
     assert "loss" not in failed(selftest(model, InMemory(), published=accepted))
     model.log_probs = lambda rows, **options: [p * float("nan") for p in log_probs(rows, **options)]
     assert "loss" in failed(selftest(model, InMemory(), published=accepted))
+
+
+@pytest.mark.parametrize("lengths", [(280, 150, 90), (64, 65, 280), (64, 280, 20)])
+def test_segments_of_any_lengths_are_read_to_the_shortest_of_the_longest(folder, lengths):
+    model = load_model(folder, device="cpu")
+    for seed in range(3):
+        genome = InMemory(lengths)
+        assert {len(s) for s in _sequences(genome, seed)} == {sorted(n for n in lengths if n >= 64)[0]}
+    assert "batch" not in failed(selftest(model, InMemory(lengths)))
+
+
+def test_where_products_depend_on_their_company_rounding_is_allowed_and_no_more(folder, monkeypatch):
+    """As torch multiplies on processors without AVX-512."""
+
+    def rounded(by):
+        model = load_model(folder, device="cpu")
+        return broken(model, lambda ids, x, n: x * (1 + by) if n > 1 else x)
+
+    assert "batch" in failed(selftest(rounded(2e-7), InMemory()))
+    monkeypatch.setattr("photo51.model.stripedhyena.products.independent", lambda: False)
+    found = {c["name"]: c for c in selftest(rounded(2e-7), InMemory())["checks"]}
+    assert found["batch"]["passed"]
+    assert found["batch"]["limit"] == 1e-5
+    assert found["rerun"]["limit"] == 0
+    assert "batch" in failed(selftest(rounded(1e-4), InMemory()))
+
+
+def test_models_of_the_library_in_float32_may_round_and_no_more(folder, monkeypatch):
+    for by, passes in ((1e-4, True), (2e-3, False)):
+        model = broken(load_model(folder, device="cpu"), lambda ids, x, n, by=by: x * (1 + by) if n > 1 else x)
+        model.spec = replace(model.spec, family="llama")
+        assert ("batch" not in failed(selftest(model, InMemory()))) == passes

@@ -193,3 +193,43 @@ def test_earlier_reading_that_is_not_known_is_said_to_be(corpus, tmp_path, caplo
     monkeypatch.setattr("photo51.pretraining.card.runs_before", lambda _: None)
     Trainer(corpus, params(steps=12), tmp_path / "run")._say_repeats()
     assert "not wholly known" in caplog.text
+
+
+def test_a_warm_up_that_reaches_into_the_end_is_cut_by_it():
+    for schedule, steps, warmup in (("trapezoid", 250, 200), ("trapezoid", 100, 200), ("cosine", 250, 200)):
+        p = params(steps=steps, warmup=warmup, schedule=schedule, decay=0.3)
+        share = np.array([learning_rate_share(i, p) for i in range(steps + 1)])
+        assert np.abs(np.diff(share)).max() < 0.1, "no jump"
+        assert share[-1] <= share.max() / 20
+        assert (share[:10] == (np.arange(10) + 1) / warmup).all()
+
+
+def test_a_run_does_not_go_on_with_another_corpus_or_split(corpus, tmp_path):
+    Trainer(corpus, params(), tmp_path)
+    Trainer(corpus, params(), tmp_path)
+    other = {"train": "heldout", "heldout": "train"}
+    turned = corpus._replace(records=corpus.records.assign(split=corpus.records["split"].map(other)))
+    changed = np.array(corpus.tokens)
+    changed[0] ^= 1
+    for foreign in (turned, corpus._replace(tokens=changed)):
+        with pytest.raises(InputError, match="need the corpus that the run was started with"):
+            Trainer(foreign, params(), tmp_path)
+
+
+def test_the_mean_takes_as_many_steps_as_were_asked_for_and_is_logged_once(corpus, tmp_path):
+    for steps, average, n in ((10, 0.9, 9), (10, 0.5, 5), (7, 0.3, 2)):
+        folder = tmp_path / f"{steps}_{average}"
+        trainer = Trainer(corpus, params(steps=steps, average=average), folder)
+        trainer.fit()
+        assert trainer.averaged == n
+    Trainer(corpus, params(steps=7, average=0.3), folder).fit()
+    rows = [json.loads(x) for x in (folder / "log.jsonl").read_text().splitlines()]
+    assert sum("averaged" in r for r in rows) == 1
+
+
+def test_a_batch_without_a_known_base_leaves_a_log_that_can_be_read(corpus, tmp_path, monkeypatch):
+    trainer = Trainer(corpus, params(steps=10), tmp_path)
+    monkeypatch.setattr(trainer, "_train_step", lambda: setattr(trainer, "step", trainer.step + 1) or float("nan"))
+    trainer.fit()
+    rows = [json.loads(x, parse_constant=pytest.fail) for x in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert not any("loss_bits" in r for r in rows)

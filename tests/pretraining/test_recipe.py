@@ -1,11 +1,12 @@
 """A corpus is found by the hashes of its sequences."""
 
 import gzip
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from photo51.pretraining.recipe import build, read_recipe, sequence_hash
+from photo51.pretraining.recipe import build, in_both_splits, read_recipe, sequence_hash
 from photo51.types import InputError
 
 WHOLE, GENE = "ACGTTGCAAACC", "GGTTTG"  # GENE is bases 6 to 11 of WHOLE, read on the other strand
@@ -42,3 +43,20 @@ def test_a_recipe_without_a_column_is_refused(tmp_path):
     (tmp_path / "r.tsv").write_text("record\tsource\nx\ty\n")
     with pytest.raises(InputError, match=r"r.tsv: need the columns .* got none called group"):
         read_recipe(tmp_path / "r.tsv")
+
+
+def test_what_is_held_out_has_no_part_in_training_under_another_name(tmp_path):
+    path = tmp_path / "r.tsv"
+    head = "record\tsource\tgroup\tspecies\tsplit\tlength\thash\n"
+    rows = "NC_022155.1_whole\ta\tm\tOne yeast\theldout\t9\t1\ncox1_CDS_-_NC_022155\tb\tm\t{}\ttrain\t3\t2\n"
+    path.write_text(head + rows.format("fungus NC_022155"))
+    with pytest.raises(InputError, match="need sequences of an accession in one split, got 'NC022155' in both"):
+        read_recipe(path)
+    path.write_text(head + rows.replace("cox1_CDS_-_NC_022155", "cox1_CDS_-_NC_0221556").format("another"))
+    assert len(read_recipe(path)) == 2
+
+
+def test_the_shipped_recipe_holds_no_part_of_what_it_holds_out():
+    recipe = read_recipe(Path(__file__).parents[2] / "resources" / "pretraining" / "recipe.tsv.gz")
+    assert not in_both_splits(recipe)
+    assert len(recipe) == 52_372

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from collections.abc import Mapping
@@ -80,6 +81,15 @@ def load_corpus(folder: Path) -> Corpus:
     if len(tokens) != need:
         raise ValueError(f"{folder / 'tokens.bin'}: need {need} bases as in records.parquet, got {len(tokens)}")
     return Corpus(tokens, records)
+
+
+def identity(corpus: Corpus) -> dict[str, str]:
+    """What tells a corpus from others: hashes of its bases, and of its records with their splits."""
+    table = corpus.records[[*RECORD_COLUMNS, "offset", "length"]]
+    return {
+        "tokens": hashlib.sha256(np.ascontiguousarray(corpus.tokens).data).hexdigest()[:16],
+        "records": hashlib.sha256(table.to_csv(index=False).encode()).hexdigest()[:16],
+    }
 
 
 class Sampler:

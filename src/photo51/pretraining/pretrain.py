@@ -25,12 +25,13 @@ from photo51.io import atomic
 from photo51.model.stripedhyena.configuration import StripedHyenaConfig
 from photo51.model.stripedhyena.layers import HyenaFilter
 from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
-from photo51.pretraining.corpus import Corpus, Sampler, heldout_windows
+from photo51.pretraining.corpus import Corpus, Sampler, heldout_windows, identity
 from photo51.pretraining.start import started
 from photo51.pretraining.step import TrainingPass, product_path, supported
 from photo51.types import InputError
 
 log = logging.getLogger(__name__)
+CORPUS = "corpus.json"  # which corpus a run reads
 MANY_TIMES = 20  # that a species is read: sh2:base was good at mitochondria until about 25, and worse at 37
 
 
@@ -65,12 +66,12 @@ def learning_rate_share(step: int, p: PretrainParams) -> float:
     """Share of the peak learning rate at a step: linear warm-up, then cosine to zero, or constant and linear to
     zero.
     """
-    if step < p.warmup:
-        return (step + 1) / p.warmup
+    # a warm-up that reaches into the end is cut by it: the rate never jumps
+    warm = min(1.0, (step + 1) / p.warmup) if p.warmup else 1.0
     done = (step - p.warmup) / max(1, p.steps - p.warmup)
     if p.schedule == "cosine":
-        return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
-    return min(1.0, max(0.0, (p.steps - step) / (p.decay * p.steps)))
+        return min(warm, 0.5 * (1 + math.cos(math.pi * min(1.0, max(0.0, done)))))
+    return min(warm, max(0.0, (p.steps - step) / (p.decay * p.steps)))
 
 
 class Trainer:
@@ -107,6 +108,8 @@ class Trainer:
         params, start = started(params)
         self.p, self.folder = params, folder
         self._check_same_run()
+        which = identity(corpus)
+        self._check_same_corpus(which)
         self.corpus = corpus
         self.sampler = Sampler(corpus, params.mixture, params.length, params.seed)
         self.short = Sampler(corpus, params.mixture, max(16, params.length // 4), params.seed)
@@ -135,6 +138,8 @@ class Trainer:
         # what cannot be trained leaves no folder that refuses the mended parameters
         with atomic(folder / "params.json") as partial:
             partial.write_text(json.dumps(params.model_dump(mode="json"), indent=1) + "\n")
+        with atomic(folder / CORPUS) as partial:
+            partial.write_text(json.dumps(which, indent=1) + "\n")
 
     def _check_same_run(self) -> None:
         path = self.folder / "params.json"
@@ -149,6 +154,15 @@ class Trainer:
                 raise InputError(
                     f"{path}: need the parameters the run was started with, got others for {differ}; name a new folder"
                 )
+
+    def _check_same_corpus(self, which: dict[str, str]) -> None:
+        """A run on other sequence, or on another split of it, is another run: it might read what it is measured on."""
+        path = self.folder / CORPUS
+        if path.exists() and json.loads(path.read_text()) != which:
+            raise InputError(
+                f"{path}: need the corpus that the run was started with, got other sequence or another split of it;"
+                " name a new folder"
+            )
 
     def _optimizers(self) -> list[torch.optim.Optimizer]:
         matrices: list[nn.Parameter] = []
@@ -188,7 +202,9 @@ class Trainer:
                 done = self.step - first
                 rate = done * self.p.batch * self.p.length / (time.monotonic() - clock)
                 left = (self.p.steps - self.step) * self.p.batch * self.p.length / rate
-                self._write({"step": self.step, "loss_bits": loss / math.log(2), "tokens_per_s": round(rate)})
+                # of a batch without a known base there is no loss
+                bits = {"loss_bits": loss / math.log(2)} if math.isfinite(loss) else {}
+                self._write({"step": self.step, **bits, "tokens_per_s": round(rate)})
                 log.info(
                     "pretrain %d/%d  %.4f bits/base  %.0f tokens/s  %.0f min left",
                     self.step,
@@ -271,7 +287,7 @@ class Trainer:
 
     def _first_averaged(self) -> int:
         """First step whose weights count in the mean."""
-        return math.floor(self.p.steps * (1 - self.p.average)) + 1
+        return self.p.steps - round(self.p.steps * self.p.average) + 1
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -343,7 +359,9 @@ class Trainer:
             return
         lines = path.read_text().splitlines(keepends=True)
         last = self.step if (self.folder / "state.pt").exists() else -1
-        lines_kept = [x for x in lines if x.endswith("}\n") and json.loads(x)["step"] <= last]
+        rows = [(x, json.loads(x)) for x in lines if x.endswith("}\n")]
+        # what the mean of the last weights says is written at every end
+        lines_kept = [x for x, row in rows if row["step"] <= last and "averaged" not in row]
         partial = path.with_suffix(".tmp")
         partial.write_text("".join(lines_kept))
         partial.replace(path)

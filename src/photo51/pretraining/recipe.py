@@ -22,6 +22,7 @@ from photo51.types import InputError
 log = logging.getLogger(__name__)
 COLUMNS = (*RECORD_COLUMNS, "length", "hash")
 _RANGE = re.compile(r"(?P<name>.+):(?P<back>c?)(?P<a>\d+)-(?P<b>\d+)")
+_ANY_ACCESSION = r"(?<![A-Za-z0-9])([A-Z]{1,2}_?\d{5,9}|[A-Z]{4,6}\d{8,10})(?!\d)"
 _COMPLEMENT = str.maketrans("ACGTRYKMBVDH", "TGCAYRMKVBHD")
 
 
@@ -39,7 +40,8 @@ def read_recipe(path: Path | str) -> pd.DataFrame:
     Raises
     ------
     InputError
-        For a missing column, a record that comes twice, or a split that is neither `train` nor `heldout`.
+        For a missing column, a record that comes twice, a split that is neither `train` nor `heldout`, and an accession
+        in both.
     """
     table = pd.read_csv(path, sep="\t", dtype={"hash": str}, keep_default_na=False)
     if missing := [c for c in COLUMNS if c not in table.columns]:
@@ -48,7 +50,20 @@ def read_recipe(path: Path | str) -> pd.DataFrame:
         raise InputError(f"{path}: need a split of train or heldout, got {other}")
     if (twice := table["record"][table["record"].duplicated()]).size:
         raise InputError(f"{path}: need record names that differ, got {twice.iloc[0]!r} twice")
+    if both := in_both_splits(table):
+        raise InputError(
+            f"{path}: need sequences of an accession in one split, got {both[0]!r} in both: what is held out would be"
+            " trained on"
+        )
     return table
+
+
+def in_both_splits(table: pd.DataFrame) -> list[str]:
+    """Accessions, without version, of which records of both splits are, whatever species they are said to be of."""
+    found = table.assign(accession=table["record"].str.findall(_ANY_ACCESSION)).explode("accession").dropna()
+    accession = found["accession"].str.replace("_", "")
+    splits = found.groupby(accession)["split"].nunique()
+    return sorted(splits.index[splits > 1])
 
 
 def build(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -26,6 +27,8 @@ from photo51.model.families.adapters import DnaModel
 from photo51.progress import progress
 from photo51.sae.training.train import fit
 from photo51.types import InputError
+
+log = logging.getLogger(__name__)
 
 
 class LayerRows(NamedTuple):
@@ -109,16 +112,24 @@ def layers(model: DnaModel, genomes: Genomes, params: LayersParams) -> pd.DataFr
     rows = []
     for i, site in enumerate(progress(sites, "layers", len(sites), "blocks")):
         x, z = train.x[site], test.x[site]
-        sae = fit(_Memory(x, model.spec.origin(site), params.seed), _sae(params, len(x)))
-        losses = recovered(splice(model, sae, genomes, held_out, x.mean(axis=0)))
-        error = np.square(z - sae.decode(sae.encode(z))).sum(dtype=np.float64)
+        recovers = explained = float("nan")
+        try:
+            sae = fit(_Memory(x, model.spec.origin(site), params.seed), _sae(params, len(x)))
+        except InputError as e:
+            # of dimensions that do not vary: what is known of the block, and of the others, is told all the same
+            log.warning("layers: no dictionary of %s: %s", site, e)
+        else:
+            losses = recovered(splice(model, sae, genomes, held_out, x.mean(axis=0)))
+            recovers = float(losses.set_index("bases").loc["all", "recovered"])
+            error = np.square(z - sae.decode(sae.encode(z))).sum(dtype=np.float64)
+            explained = float(1 - error / np.square(z - z.mean(axis=0)).sum(dtype=np.float64))
         warm = settled[site]
         rows.append(
             {
                 "site": site,
                 "kind": model.spec.block_kinds[i],
-                "bits_recovered": float(losses.set_index("bases").loc["all", "recovered"]),
-                "variance_explained": float(1 - error / np.square(z - z.mean(axis=0)).sum(dtype=np.float64)),
+                "bits_recovered": recovers,
+                "variance_explained": explained,
                 "probe_auroc": float(np.mean(probe_auroc(x, z, y_train, y_test, params.ridge))),
                 "neuron_auroc": float(np.mean(neuron_auroc(x, z, y_train, y_test))),
                 "kmer_auroc": kmer,
@@ -137,11 +148,14 @@ def recommend(table: pd.DataFrame, params: LayersParams) -> pd.DataFrame:
     the model itself, so that none can be recovered), those whose probes come within `near` of the best are as good, and
     of these the one that costs least is recommended: it comes first in the model.
     """
+    without = table["variance_explained"].isna() if "variance_explained" in table else table["bits_recovered"] > np.inf
     most_recovered = table["bits_recovered"].max()
     enough = table["bits_recovered"] >= (params.recovered * most_recovered if most_recovered > 0 else most_recovered)
     nothing = not enough.any()
     if nothing:
-        enough = table["bits_recovered"].isna()
+        enough = table["bits_recovered"].isna() & ~without
+        # no block has a dictionary: probes are all there is
+        enough = enough if enough.any() else without
     best = table.loc[enough, "probe_auroc"].max()
     good = enough & (table["probe_auroc"] >= best - params.near)
     chosen = int(np.flatnonzero(good)[0])
@@ -159,7 +173,9 @@ def recommend(table: pd.DataFrame, params: LayersParams) -> pd.DataFrame:
             )
         elif not ok:
             text = (
-                "a constant in its place costs no bits"
+                "dimensions of its activations do not vary: no dictionary could be trained"
+                if without.iloc[i]
+                else "a constant in its place costs no bits"
                 if np.isnan(r["bits_recovered"])
                 else f"its dictionary recovers {r['bits_recovered']:.2f} of the bits, the best {most_recovered:.2f}"
             )

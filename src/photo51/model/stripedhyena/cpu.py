@@ -50,6 +50,8 @@ class CpuNorm:
 
     def __call__(self, x: Tensor) -> Tensor:
         """(batch, length, d_model) → the same."""
+        # an edit may have left it with other strides
+        x = x.contiguous()
         out = torch.empty_like(x)
         d = x.shape[-1]
         kernels.rms_norm(x.view(-1, d).numpy(), self.scale, self.eps, out.view(-1, d).numpy())

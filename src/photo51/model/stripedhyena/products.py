@@ -72,11 +72,15 @@ def library() -> str:
     """
     name = os.environ.get(VARIABLE, "")
     if name:
-        usable = [n for n in LIBRARIES if n == "torch" or steady(LIBRARIES[n])]
+        usable = ["torch", *(["onednn"] if steady(_onednn) else []), *([BFLOAT16] if works(_bfloat16) else [])]
         if name not in usable:
             raise InputError(f"{VARIABLE}: need one of {', '.join(usable)} on this machine, got {name!r}")
         if name == BFLOAT16:
-            log.warning("products in bfloat16: off by %.2g of their size (root mean square)", error(_bfloat16))
+            log.warning(
+                "products in bfloat16: off by %.2g of their size (root mean square)%s",
+                error(_bfloat16),
+                "" if steady(_bfloat16) else ", and as much with the rows that are read beside them",
+            )
         elif name != "torch" and error(LIBRARIES[name]) > _EXACT:
             raise InputError(
                 f"{VARIABLE}: need a library whose products are in float32 here, got {name!r}, off by"
@@ -95,6 +99,14 @@ def library() -> str:
         )
     log.info("products in float32 by %s (%s)", name, torch.backends.cpu.get_cpu_capability())
     return name
+
+
+@cache
+def independent() -> bool:
+    """Whether numbers of a row are the same bits whatever rows are read with it here, in products and in attention,
+    which torch multiplies in any case. MKL's own are not on processors without AVX-512.
+    """
+    return all(steady(LIBRARIES[name]) for name in {"torch", library()})
 
 
 def dtype_label(dtype: torch.dtype, device: str) -> str:
@@ -180,6 +192,16 @@ def measure_libraries(rounds: int = 7) -> dict[str, float]:
     return seconds
 
 
+def works(product: Multiply) -> bool:
+    """Whether a library multiplies here at all."""
+    try:
+        product(torch.ones(16, 16), torch.ones(16, 16))
+    except (RuntimeError, AttributeError) as e:
+        log.debug("products: %s", e)
+        return False
+    return True
+
+
 def steady(product: Multiply) -> bool:
     """Whether a library works here, and its rows, 16 or more together, are the same bits in any company."""
     generator = torch.Generator().manual_seed(0)
@@ -190,8 +212,8 @@ def steady(product: Multiply) -> bool:
         except (RuntimeError, AttributeError) as e:
             log.debug("products: %s", e)
             return False
-        # parts that begin and end anywhere, as chunks do
-        for a, b in ((0, 16), (100, 117), (3, 400), (_ROWS - 16, _ROWS)):
+        # parts that begin and end anywhere, as chunks do, and round ones, for which libraries have ways of their own
+        for a, b in ((0, 16), (100, 117), (3, 400), (_ROWS - 16, _ROWS), (64, 128), (0, 192), (0, 256), (128, 384)):
             if not torch.equal(product(x[a:b].contiguous(), w), whole[a:b]):
                 return False
     return True
