@@ -79,7 +79,7 @@ def library() -> str:
             log.warning(
                 "products in bfloat16: off by %.2g of their size (root mean square)%s",
                 error(_bfloat16),
-                "" if steady(_bfloat16) else ", and as much with the rows that are read beside them",
+                "" if steady(_bfloat16) else ", and by as much with other rows in the batch",
             )
         elif name != "torch" and error(LIBRARIES[name]) > _EXACT:
             raise InputError(
