@@ -124,11 +124,14 @@ def test_a_coordinate_has_a_meaning_only_beyond_six_letter_words():
 
 @pytest.mark.parametrize(("won", "verdict"), [(5, "yes"), (4, "no")])
 def test_groups_against_activations_is_a_sign_test_over_the_quantities_chosen(won, verdict):
-    """Cluster 5 was chosen for nothing; of the second quantity of each its choice is worse, whatever its effect."""
+    """Of cluster 5 nobody says anything; of the second quantity of each the group says more where it is chosen, and
+    both together less.
+    """
     effect = [0.5] * won + [0.1, -0.5, -0.5, -0.5, -0.5][: 5 - won]
     one = pd.DataFrame({"cluster": range(6), "effect": [*effect, 0.5], "choice": [0.2] * 5 + [-0.1]})
-    other = pd.DataFrame({"cluster": range(6), "effect": 0.9, "choice": [0.1] * 5 + [np.nan]})
-    meaning = pd.concat([other, one]).assign(effect_direct=0.2, effect_subspaces=0.3)
+    one["choice_direct"] = [0.2] * 5 + [0.0]
+    other = pd.DataFrame({"cluster": range(6), "effect": 0.9, "choice": [0.3] * 5 + [np.nan], "choice_direct": 0.05})
+    meaning = pd.concat([other, one]).assign(effect_direct=0.2, effect_subspaces=0.3, choice_subspaces=0.0)
     (found,) = shapes.beyond_activations(meaning)
     assert (found.value, found.of) == (won, 5)
     assert found.p == pytest.approx(at_least(won, 5, HALF))

@@ -91,6 +91,10 @@ def test_fuzzy_ends_are_partial(write):
             "record 'X.1': need the 12 bases that its LOCUS line states, got 6: the file was cut off",
         ),
         (text(letters="acgtacgtacgta"), "record 'X.1': need the 12 bases that its LOCUS line states, got 13"),
+        (
+            text() + "LOCUS  Y  12 bp DNA\n" + text().split("\n", 1)[1].replace("X", "Y"),
+            "need 'LOCUS       ', with seven spaces, to begin a record, got 'LOCUS  Y  12 bp DNA'",
+        ),
         (text().split("ORIGIN")[0], "record 1: need a GenBank record, got one that cannot be read"),
     ],
 )
@@ -104,6 +108,12 @@ def test_what_is_wrong_is_named(write, content, words):
 def test_a_length_that_is_not_stated_is_not_asked_for(write):
     (flat,) = read_genbank(write("x.gb", "LOCUS       X\n" + text().split("\n", 1)[1]))
     assert len(flat.record.ids) == 12
+
+
+def test_the_word_locus_in_a_comment_begins_no_record(write):
+    one = text().replace("FEATURES ", "COMMENT     of\nLOCUS tag 33 bp\nFEATURES ")
+    found = list(read_genbank(write("x.gb", one + text().replace("X", "Y"))))
+    assert [len(f.record.ids) for f in found] == [12, 12]
 
 
 def test_letters_are_biopythons(phix, resources):

@@ -4,14 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from photo51.findings.shapes import beyond_activations
 from photo51.geometry.meaning.biology import Quantity
 from photo51.geometry.meaning.correlates import (
     BINS,
+    Baselines,
     Placing,
     Words,
     _followed,
     associate,
-    best_effect,
+    best_rival,
     meaning_table,
     spread_columns,
 )
@@ -233,8 +235,34 @@ def test_few_tokens_that_groups_explain_by_chance_are_not_the_best_rival():
     wave = rng.standard_normal((2, N))
     columns = spread_columns(Quantity("wave", "linear", wave.astype(np.float32), ""))
     true = _placing(rng, lambda s, r: wave[s, r] + 1.7 * rng.standard_normal(len(r)), n=4_000)
-    alone = best_effect([true], columns)
-    assert alone > 0.15
+    alone = best_rival([true], columns)
+    assert alone.effect > 0.15
+    assert alone.choice > 0.15
     chance = [_placing(rng, lambda s, r: rng.standard_normal(len(r)), n=70) for _ in range(40)]
-    chosen = sum(best_effect([c, true], columns) == alone for c in chance)
+    chosen = sum(best_rival([c, true], columns) == alone for c in chance)
     assert chosen >= 32  # 12 to 18 without regard to how few tokens there are
+
+
+@pytest.mark.slow
+def test_groups_and_activations_that_are_exchangeable_win_as_often():
+    """Coordinates of both are one wave and noise; each of twenty quantities is the wave and noise."""
+    won = n = 0
+    for seed in range(6):
+        rng = np.random.default_rng([13, seed])
+        wave = rng.standard_normal((2, N))
+
+        def drawn(cluster, rng=rng, wave=wave):
+            return _placing(rng, lambda s, r: wave[s, r] + rng.standard_normal(len(r)), n=500)._replace(cluster=cluster)
+
+        quantities = [
+            Quantity(f"{i:02d}", "linear", (wave + 2 * rng.standard_normal((2, N))).astype(np.float32), "")
+            for i in range(20)
+        ]
+        groups, direct = [drawn(c) for c in range(8)], [drawn(c) for c in range(8)]
+        table = meaning_table(
+            groups, quantities, np.zeros((2, N), np.int32), BOUNDS, (99, seed, 1, 500, 0.05), Baselines(direct=direct)
+        )
+        (found,) = beyond_activations(table)
+        won, n = won + found.value, n + found.of
+    assert n == 48
+    assert 14 <= won <= 34  # 99.7 % of Binomial(48, 1/2)

@@ -196,7 +196,12 @@ def test_earlier_reading_that_is_not_known_is_said_to_be(corpus, tmp_path, caplo
 
 
 def test_a_warm_up_that_reaches_into_the_end_is_cut_by_it():
-    for schedule, steps, warmup in (("trapezoid", 250, 200), ("trapezoid", 100, 200), ("cosine", 250, 200)):
+    for schedule, steps, warmup in (
+        ("trapezoid", 250, 200),
+        ("trapezoid", 100, 200),
+        ("cosine", 250, 200),
+        ("cosine", 100, 200),
+    ):
         p = params(steps=steps, warmup=warmup, schedule=schedule, decay=0.3)
         share = np.array([learning_rate_share(i, p) for i in range(steps + 1)])
         assert np.abs(np.diff(share)).max() < 0.1, "no jump"
@@ -217,7 +222,7 @@ def test_a_run_does_not_go_on_with_another_corpus_or_split(corpus, tmp_path):
 
 
 def test_the_mean_takes_as_many_steps_as_were_asked_for_and_is_logged_once(corpus, tmp_path):
-    for steps, average, n in ((10, 0.9, 9), (10, 0.5, 5), (7, 0.3, 2)):
+    for steps, average, n in ((10, 0.9, 9), (10, 0.5, 5), (10, 0.04, 1), (7, 0.3, 2)):
         folder = tmp_path / f"{steps}_{average}"
         trainer = Trainer(corpus, params(steps=steps, average=average), folder)
         trainer.fit()
@@ -233,3 +238,19 @@ def test_a_batch_without_a_known_base_leaves_a_log_that_can_be_read(corpus, tmp_
     trainer.fit()
     rows = [json.loads(x, parse_constant=pytest.fail) for x in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert not any("loss_bits" in r for r in rows)
+
+
+def test_a_finished_mean_stays_where_its_beginning_is_rounded_otherwise(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(Trainer, "_first_averaged", lambda self: 8)  # as an older photo51 had it
+    Trainer(corpus, params(steps=10, average=0.25), tmp_path).fit()
+    made = (tmp_path / "model" / "model.safetensors").read_bytes()
+    monkeypatch.undo()
+    Trainer(corpus, params(steps=10, average=0.25), tmp_path).fit()
+    assert (tmp_path / "model" / "model.safetensors").read_bytes() == made
+
+
+def test_a_run_that_does_not_say_what_it_read_is_warned_of(corpus, tmp_path, caplog):
+    Trainer(corpus, params(), tmp_path).fit()
+    (tmp_path / "corpus_read.json").unlink()
+    Trainer(corpus, params(), tmp_path)
+    assert "does not say which corpus it read before" in caplog.text

@@ -54,6 +54,12 @@ def test_what_is_held_out_has_no_part_in_training_under_another_name(tmp_path):
         read_recipe(path)
     path.write_text(head + rows.replace("cox1_CDS_-_NC_022155", "cox1_CDS_-_NC_0221556").format("another"))
     assert len(read_recipe(path)) == 2
+    strains = "E_coli_K12345_a\ta\tm\tOne\theldout\t9\t1\nE_coli_K12345_b\tb\tm\tTwo\ttrain\t3\t2\n"
+    path.write_text(head + strains)
+    assert len(read_recipe(path)) == 2
+    path.write_text(head + strains.replace("E_coli_", ""))
+    with pytest.raises(InputError, match="got 'K12345' in both"):
+        read_recipe(path)
 
 
 def test_the_shipped_recipe_holds_no_part_of_what_it_holds_out():

@@ -15,7 +15,7 @@ from photo51.quicklook.frames import open_frames
 from photo51.quicklook.picture import merged
 from photo51.quicklook.reading import Strands
 from photo51.quicklook.source import Piece
-from photo51.quicklook.windows import compared, summarise, unlike_by_chance
+from photo51.quicklook.windows import compared, summarise, unlike_by_chance, usual
 
 
 def piece_of(text: str, start: int = 0, code: int = 11) -> Piece:
@@ -237,6 +237,10 @@ def test_windows_are_compared_with_those_that_were_read_alike() -> None:
         assert found["cold"].tolist() == [cold, cold]
         assert (found["unlike"] != "").tolist() == [odd, odd], (n, cold, bits)
     assert unlike_by_chance(typical) == 0
+    # without long windows the short ones stand in
+    found = compared(piece_of("A" * 512), strands_of(512, {}), typical[typical["end"] == 256])  # type: ignore[arg-type]
+    assert found["bits_rank"].notna().all()
+    assert len(usual(typical[typical["end"] == 256])) == 100
 
 
 def test_overlapping_calls_of_a_lane_are_one_mark() -> None:

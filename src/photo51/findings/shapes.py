@@ -116,13 +116,13 @@ def beyond_activations(meaning: pd.DataFrame) -> list[Finding]:
     meaning
         Contract `MEANING`; none where the activations were not read for comparison.
     """
-    # one quantity a coordinate, chosen where neither effect is read: to ask that the groups' own effect, or its q, be
-    # good would favour them
-    chosen = meaning.sort_values("choice", ascending=False, kind="stable").drop_duplicates("cluster")
-    chosen = chosen[chosen["choice"] > 0]
-    if "effect_direct" not in chosen or not chosen["effect_direct"].notna().any():
+    if "effect_direct" not in meaning or not meaning["effect_direct"].notna().any():
         return []
-    tested = chosen[chosen["effect_direct"].notna() & chosen["effect"].notna()]
+    # one quantity a coordinate: that of which both say most where neither effect is read. What the groups alone are
+    # good at, there or by their q, would favour them
+    both = meaning["choice"] + meaning[["choice_direct", "choice_subspaces"]].max(axis=1)
+    known = meaning[meaning[["effect", "effect_direct"]].notna().all(axis=1)].assign(both=both)
+    tested = known[known["both"] > 0].sort_values("both", ascending=False, kind="stable").drop_duplicates("cluster")
     n = len(tested)
     won = int((tested["effect"] > tested[["effect_direct", "effect_subspaces"]].max(axis=1)).sum())
     p = sign_p(won, n - won)
@@ -131,8 +131,8 @@ def beyond_activations(meaning: pd.DataFrame) -> list[Finding]:
             SECTION,
             "coordinates_beyond_activations",
             "",
-            "A group of features explains more of the quantity it was chosen for than the activations do without"
-            " features.",
+            "A group of features explains more of the quantity that varies most along it than the activations do"
+            " without features.",
             verdict(holds=p <= ALPHA if n else None),
             won,
             n,

@@ -31,7 +31,7 @@ from photo51.pretraining.step import TrainingPass, product_path, supported
 from photo51.types import InputError
 
 log = logging.getLogger(__name__)
-CORPUS = "corpus.json"  # which corpus a run reads
+CORPUS = "corpus_read.json"  # which corpus a run reads
 MANY_TIMES = 20  # that a species is read: sh2:base was good at mitochondria until about 25, and worse at 37
 
 
@@ -68,7 +68,8 @@ def learning_rate_share(step: int, p: PretrainParams) -> float:
     """
     # a warm-up that reaches into the end is cut by it: the rate never jumps
     warm = min(1.0, (step + 1) / p.warmup) if p.warmup else 1.0
-    done = (step - p.warmup) / max(1, p.steps - p.warmup)
+    begin = min(p.warmup, p.steps // 2)
+    done = (step - begin) / max(1, p.steps - begin)
     if p.schedule == "cosine":
         return min(warm, 0.5 * (1 + math.cos(math.pi * min(1.0, max(0.0, done)))))
     return min(warm, max(0.0, (p.steps - step) / (p.decay * p.steps)))
@@ -158,6 +159,8 @@ class Trainer:
     def _check_same_corpus(self, which: dict[str, str]) -> None:
         """A run on other sequence, or on another split of it, is another run: it might read what it is measured on."""
         path = self.folder / CORPUS
+        if not path.exists() and (self.folder / "state.pt").exists():
+            log.warning("pretrain: %s does not say which corpus it read before; taken to be this one", self.folder)
         if path.exists() and json.loads(path.read_text()) != which:
             raise InputError(
                 f"{path}: need the corpus that the run was started with, got other sequence or another split of it;"
@@ -287,7 +290,8 @@ class Trainer:
 
     def _first_averaged(self) -> int:
         """First step whose weights count in the mean."""
-        return self.p.steps - round(self.p.steps * self.p.average) + 1
+        last = max(1, round(self.p.steps * self.p.average)) if self.p.average else 0
+        return self.p.steps - last + 1
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -342,7 +346,9 @@ class Trainer:
             optimizer.load_state_dict(saved)
         self.step, self.averaged = int(state["step"]), int(state.get("averaged", 0))
         self.mean.update(state.get("mean", {}))
-        if self.averaged and self.step - self.averaged + 1 != self._first_averaged():
+        off = self.step - self.averaged + 1 - self._first_averaged()
+        # one step more or less rounded otherwise: a mean that is complete stays
+        if self.averaged and off and not (abs(off) == 1 and self.step == self.p.steps):
             # steps or their averaged share are others than when the mean was begun
             self.averaged = 0
             if self.step >= self._first_averaged():

@@ -22,7 +22,8 @@ from photo51.types import InputError
 log = logging.getLogger(__name__)
 COLUMNS = (*RECORD_COLUMNS, "length", "hash")
 _RANGE = re.compile(r"(?P<name>.+):(?P<back>c?)(?P<a>\d+)-(?P<b>\d+)")
-_ANY_ACCESSION = r"(?<![A-Za-z0-9])([A-Z]{1,2}_?\d{5,9}|[A-Z]{4,6}\d{8,10})(?!\d)"
+# a letter and five digits, as of strains too, only where the name begins with it
+_ANY_ACCESSION = r"(?<![A-Za-z0-9])([A-Z]{2}_?\d{6,9}|[A-Z]{4,6}\d{8,10}|(?<![_-])[A-Z]\d{5})(?!\d)"
 _COMPLEMENT = str.maketrans("ACGTRYKMBVDH", "TGCAYRMKVBHD")
 
 

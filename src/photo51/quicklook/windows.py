@@ -66,9 +66,13 @@ def _like(typical: pd.DataFrame, *, cold: bool, short: bool) -> pd.DataFrame:
     """
     if "cold" not in typical or not typical["cold"].any():
         return typical
-    of_kind = typical[typical["cold"] == cold]
-    small = (of_kind["end"] - of_kind["start"]) < (SIZE + FEWEST) // 2
-    return of_kind[small == short]
+    small = (typical["end"] - typical["start"]) < (SIZE + FEWEST) // 2
+    of_kind = typical["cold"] == cold
+    # genomes of short intervals have no long windows: then those most like them
+    for like in (of_kind & (small == short), of_kind, small == short):
+        if like.any():
+            return typical[like]
+    return typical
 
 
 def _beyond(windows: pd.DataFrame, typical: pd.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -21,6 +21,7 @@ from photo51.genome.text import open_text
 from photo51.types import InputError, Strand
 
 _STRANDS: dict[int | None, Strand] = {1: "+", -1: "-", 0: ".", None: "."}
+_LOCUS = "LOCUS       "
 _LETTERS = frozenset("ACGTURYKMSWBDHVN")
 # What Biopython's parser is known to raise on files that are not GenBank; it documents none of it.
 _PARSER_ERRORS = (
@@ -159,6 +160,7 @@ class _Lines:
     def __init__(self, text: TextIO, topology: str):
         self._text, self._topology = text, topology
         self.stated: deque[int | None] = deque()
+        self._between = True  # records, or before the first
 
     def __iter__(self) -> Iterator[str]:
         return map(self._line, self._text)
@@ -173,10 +175,16 @@ class _Lines:
         return self._text.read(n)
 
     def _line(self, line: str) -> str:
-        if line.startswith("LOCUS "):
+        if line.startswith("//"):
+            self._between = True
+        elif line.startswith(_LOCUS):
+            self._between = False
             # long names of assemblers run into the number
             length = re.match(r"LOCUS\s+\S+\s+(\d+)\s+bp\b", line)
             self.stated.append(int(length[1]) if length else None)
+        elif self._between and line.startswith("LOCUS "):
+            # Biopython would pass over such a record without a word
+            raise InputError(f"need {_LOCUS!r}, with seven spaces, to begin a record, got {line.rstrip()[:40]!r}")
         if line.startswith("LOCUS") and _calls_circular(self._topology, ([*line.split(), "", ""])[1]):
             return line.replace(" linear  ", " circular", 1).replace(" linear ", " circular ", 1)
         return line

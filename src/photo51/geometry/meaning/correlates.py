@@ -195,7 +195,11 @@ def associate(
     effect, kmer, choice, choice_kmer = effects
     if np.isfinite(effect) and not np.isfinite(choice):
         # too few tokens for halves of halves
-        choice = _adjusted(value, group, finite & np.isin(placing.block, halves.learnt))
+        a = finite & np.isin(placing.block, halves.learnt)
+        choice = _adjusted(value, group, a)
+        if words is not None:
+            # no token is among those that its own word's mean is of
+            choice_kmer = _calibrated(value, words.say(placing, halves.scored), a, a)
     return MeaningTest(n, effect, kmer, choice, choice_kmer, float(z), float(p))
 
 
@@ -233,8 +237,15 @@ def _adjusted(value, group, a) -> float:
     return 1 - (1 - _explained(value[a].astype(np.float64), group[a])) * (n - 1) / (n - BINS)
 
 
-def best_effect(placings: list[Placing] | None, columns: NDArray[np.float32]) -> float:
-    """Held-out effect of the placing that explains most of the blocks of even place; 0 where none can be tested.
+class Rival(NamedTuple):
+    """Held-out effect of a rival, and the same within the blocks that it is learnt on."""
+
+    effect: float
+    choice: float
+
+
+def best_rival(placings: list[Placing] | None, columns: NDArray[np.float32]) -> Rival:
+    """The placing that explains most of the blocks that are learnt from; 0 where none can be tested.
 
     Parameters
     ----------
@@ -246,8 +257,8 @@ def best_effect(placings: list[Placing] | None, columns: NDArray[np.float32]) ->
     NaN where `placings` is None.
     """
     if placings is None:
-        return float("nan")
-    best, effect = -np.inf, 0.0
+        return Rival(float("nan"), float("nan"))
+    best, found = -np.inf, Rival(0.0, 0.0)
     for p in placings:
         value, group = columns[p.strand, p.row], p.bins
         finite = np.isfinite(value[:, 0])
@@ -258,8 +269,9 @@ def best_effect(placings: list[Placing] | None, columns: NDArray[np.float32]) ->
         # which placing is best is decided where its effect is not read
         learnt = _adjusted(value, group, a)
         if learnt > best:
-            best, effect = learnt, effect_held_out
-    return effect
+            inner = _held_out(value, group, *(finite & np.isin(p.block, blocks) for blocks in p.halves.inner))
+            best, found = learnt, Rival(effect_held_out, inner if np.isfinite(inner) else learnt)
+    return found
 
 
 def _calibrated(value, guess, a, b) -> float:
@@ -389,9 +401,10 @@ def meaning_table(
     for quantity in quantities if thin else ():
         columns = spread_columns(quantity)
         words = Words(columns, kmers, bounds, k)
-        random, subspaces = best_effect(others.random, columns), best_effect(others.subspaces, columns)
+        random, subspaces = best_rival(others.random, columns), best_rival(others.subspaces, columns)
         for placing in thin:
             a = associate(placing, columns, words, bounds, shifts)
+            direct = best_rival([p for p in others.direct if p.cluster == placing.cluster] or None, columns)
             rows.append(
                 {
                     "cluster": placing.cluster,
@@ -403,11 +416,11 @@ def meaning_table(
                     "effect_kmer": a.effect_kmer,
                     "choice": a.choice,
                     "choice_kmer": a.choice_kmer,
-                    "effect_random_weights": random,
-                    "effect_direct": best_effect(
-                        [p for p in others.direct if p.cluster == placing.cluster] or None, columns
-                    ),
-                    "effect_subspaces": subspaces,
+                    "effect_random_weights": random.effect,
+                    "effect_direct": direct.effect,
+                    "choice_direct": direct.choice,
+                    "effect_subspaces": subspaces.effect,
+                    "choice_subspaces": subspaces.choice,
                     "z": a.z,
                     "p": a.p,
                 }

@@ -106,6 +106,12 @@ MEANING = TableSpec(
             "best of as many groups of tokens found in the raw activations; nan where not given",
             required=False,
         ),
+        "choice_direct": Column(
+            "float", "as choice, of the coordinate of the raw activations; nan where not given", required=False
+        ),
+        "choice_subspaces": Column(
+            "float", "as choice, of the best group found in the raw activations; nan where not given", required=False
+        ),
         "z": Column("float", "association in standard deviations of its rotation null"),
         "p": Column("float", "upper-tail p under rotation of the blocks"),
         "q": Column("float", "FDR over all coordinates and quantities of the run"),
