@@ -151,3 +151,13 @@ def test_a_consensus_reads_what_its_members_read_and_half_as_much_again():
     p = params(consensus=3, tokens=3_000_000)
     assert p.tokens_read == 3 * 3_000_000 + 1_500_000 == sum(x.tokens for x in (*member_params(p), final_params(p)))
     assert params(tokens=3_000_000).tokens_read == 3_000_000
+
+
+def test_the_residual_has_as_many_rows_as_its_features_need(monkeypatch):
+    """Correlations are of the first hundred rows alone, and the residual of all that its width asks for."""
+    monkeypatch.setattr("photo51.sae.training.consensus._ROWS", 100)
+    x = np.random.default_rng(4).standard_normal((400, D)).astype(np.float32)
+    members = [sae_of(np.linalg.qr(np.random.default_rng(s).standard_normal((D, D)))[0][:6]) for s in (5, 6)]
+    assert len(consensus_start(members, x, 150).decoder) == 150
+    with pytest.raises(InputError, match="need at least 450 rows"):
+        consensus_start(members, x, 450)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from photo51.io.origin import Origin
 from photo51.sae.dictionary import SparseAutoencoder
-from photo51.sae.quality.stability import found_again, seed_match_shares
+from photo51.sae.quality.stability import compare_dictionaries, found_again, seed_match_shares, stability_score
 from photo51.sae.rules import Gate
 from photo51.types import InputError
 
@@ -67,3 +67,19 @@ def test_shares_are_means_over_live_and_over_named_features() -> None:
     table = pd.DataFrame({"feature": range(5), "live": [True, True, True, True, False], "match": [1, 0.5, 0, 0, 0.0]})
     assert seed_match_shares(table, {0, 1}) == {"seed_match_live": 0.375, "seed_match_named": 0.75}
     assert seed_match_shares(table, set())["seed_match_named"] is None
+
+
+def test_of_equal_directions_the_live_one_is_the_partner_and_the_dead_count_in_no_stability(world: tuple) -> None:
+    directions, x = world
+    own, twin = sae_of(directions), sae_of(np.concatenate([directions[4:5], directions]))
+    twin.bias[0] = -100  # comes first, and is never active
+    table = found_again(own, {"twin": twin}, x)
+    assert table.loc[4, "match"] == 1
+    assert table.loc[4, "partners"] == "twin:5"
+    # two dictionaries that share a third of their directions, all of it dead
+    rng = np.random.default_rng(3)
+    one, two = (sae_of(np.concatenate([directions[:6], rng.standard_normal((12, D))])) for _ in range(2))
+    for sae in (one, two):
+        sae.bias[:6] = -100
+    assert stability_score(compare_dictionaries(one, two)) == pytest.approx(1 / 3)
+    assert stability_score(compare_dictionaries(one, two, x)) == 0

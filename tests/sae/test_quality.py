@@ -8,8 +8,9 @@ from photo51.activations.store import ActivationStore
 from photo51.config.sae import Gates, QualityParams, SaeParams, SweepParams
 from photo51.io.origin import Origin
 from photo51.sae.dictionary import Dictionary, SparseAutoencoder
+from photo51.sae.quality.baselines import PCA
 from photo51.sae.quality.measures import measure_quality, row
-from photo51.sae.quality.report import quality_report, with_fidelity
+from photo51.sae.quality.report import free_baselines, quality_report, with_fidelity
 from photo51.sae.quality.sweep import choose, sweep
 from photo51.sae.rules import Gate
 from photo51.types import InputError
@@ -144,3 +145,37 @@ def test_the_sparsest_is_so_by_what_is_measured():
 def test_more_active_features_than_there_are_is_refused_before_anything_is_trained():
     with pytest.raises(ValueError, match=r"ks: need fewer than the least of widths \(16\), got 32"):
         SweepParams(widths=(16, 64), ks=(8, 32))
+
+
+class Sampled(Few):
+    def sample(self, n, *, seed=0):
+        return self.x[:n]
+
+
+@pytest.mark.parametrize("gate", [Gate(k=2), Gate(threshold=np.full(3, 0.5, np.float32))])
+def test_rivals_spend_their_codes_as_the_dictionary_may(gate):
+    """Half of the bases are 0 but for a little, half long in both directions: by one threshold two codes are where they
+    are needed, one a base is one everywhere.
+    """
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal((4_000, 2)).astype(np.float32) * np.where(np.arange(4_000) % 2, 3, 0.01)[:, None]
+    learnt, held_out = Sampled(*x[:2_000]), Sampled(*x[2_000:])
+    rivals = free_baselines(axes(gate), learnt, 1.0)
+    found = {name: measure_quality(d, held_out) for name, d in rivals.items()}
+    for name in ("pca largest k", "neuron largest k", "random directions"):
+        if gate.k is None:
+            assert found[name].l0 == pytest.approx(1, abs=0.06)
+        else:
+            assert found[name].l0 == 1
+    explained = {name: q.variance_explained for name, q in found.items()}
+    assert (explained["pca largest k"] > 0.99) == (gate.k is None)
+    assert (explained["neuron largest k"] > 0.99) == (gate.k is None)
+
+
+def test_a_rival_with_a_threshold_is_saved_and_opened(tmp_path):
+    x = np.random.default_rng(2).standard_normal((500, 2)).astype(np.float32)
+    rival = PCA.fit(Sampled(*x)).thresholded(x, 0.7)
+    assert rival.encode(x).nnz == 350
+    rival.save(tmp_path / "pca")
+    opened = Dictionary.load(tmp_path / "pca")
+    assert (opened.encode(x) != rival.encode(x)).nnz == 0

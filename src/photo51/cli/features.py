@@ -98,12 +98,14 @@ def fidelity_command(job: StageJob) -> None:
     Writes the cross-entropy recovered, and position by position the losses, from which `photo51 fidelity-classes`
     tells coding positions apart. The mean of the activations is what the reconstruction is compared with.
     """
+    from photo51.activations.splits import split_rows
     from photo51.features.fidelity import recovered, splice, windows_of_split
     from photo51.io import write_table
     from photo51.io.contracts.features import FIDELITY, LOSSES
 
     params, genomes = job.params, job.genomes
-    mean = job.store().rows(seed=params.seed).sample(params.sample, seed=params.seed).mean(axis=0)
+    learnt = split_rows(job.store(), job.path("genome"), "train", seed=params.seed)
+    mean = learnt.sample(params.sample, seed=params.seed).mean(axis=0)
     windows = windows_of_split(genomes.windows(), params)
     model = job.model()
     if model.spec.causal and model.spec.bp_per_token == 1:

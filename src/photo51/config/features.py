@@ -32,7 +32,7 @@ class FidelityParams(Params):
     """How the recovered cross-entropy is measured."""
 
     splits: tuple[Literal["train", "select", "test"], ...] = Field(
-        default=("test", "select"), min_length=1, description="splits whose windows are scored"
+        default=("test",), min_length=1, description="splits whose windows are scored; `sweep` chooses on select"
     )
     bases: int = Field(default=60_000, ge=1, description="about so many bases are scored, both strands (bases)")
     sample: int = Field(default=32_768, ge=2, description="bases whose mean is the constant (bases)")

@@ -120,7 +120,8 @@ class BatchTopK(ActivationRule):
         # 256 bases give a first guess; a wrong one costs time alone
         kth = encoder.top_k(x[:256], self.k)
         # k-th code of each base, or its last where it has fewer
-        self._low = 0.5 * float(np.median(kth.value[np.arange(len(kth.count)), np.maximum(kth.count, 1) - 1]))
+        last = kth.value[np.arange(len(kth.count)), np.maximum(kth.count, 1) - 1]
+        self._low = 0.5 * float(np.median(np.where(kth.count > 0, last, 0)))
         # room for four times the average, as bases differ in how many they have
         self._room = 4 * self.k
 

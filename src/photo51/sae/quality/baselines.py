@@ -2,14 +2,14 @@
 
 All have the interface of a dictionary. Components and neurons have two signs, codes have none: each gives two
 features, one for either side, so that their features can be tested as an autoencoder's are. With `k` a base keeps only
-its k largest codes. The autoencoder of a model with random weights is an autoencoder trained on that model's
-activations.
+its k largest codes, with a threshold those above it, as many as there are. The autoencoder of a model with random
+weights is an autoencoder trained on that model's activations.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -22,6 +22,15 @@ from photo51.sae.engine.lanes import pad
 from photo51.sae.rules import Gate
 from photo51.sae.training.train import ActivationSource
 from photo51.sae.training.weights import check_activations
+
+
+def _limit(codes: NDArray[np.floating], l0: float) -> float:
+    """What `l0` of the codes of each row (rows, features) exceed on average: between the last that is kept and the
+    first that is not.
+    """
+    n = min(codes.size - 1, max(1, round(l0 * len(codes))))
+    largest = -np.partition(-codes.ravel(), (n - 1, n))[n - 1 : n + 1]
+    return float(largest.mean(dtype=np.float64))
 
 
 class TwoSided(Dictionary):
@@ -37,6 +46,8 @@ class TwoSided(Dictionary):
         Codes a base keeps, the largest; all if None.
     origin, card
         See `Dictionary`.
+    threshold
+        Codes must be larger, of every feature.
     """
 
     def __init__(
@@ -46,9 +57,11 @@ class TwoSided(Dictionary):
         k: int | None,
         origin: Origin,
         card: dict[str, Any] | None = None,
+        *,
+        threshold: float = 0.0,
     ):
         super().__init__(origin, card)
-        self.basis, self._offset, self.k = basis, offset, k
+        self.basis, self._offset, self.k, self.threshold = basis, offset, k, threshold
         self._decoder = np.repeat(basis, 2, axis=0)
         # features 2i and 2i + 1 decode to opposite sides of coordinate i
         self._decoder[1::2] *= -1
@@ -72,18 +85,25 @@ class TwoSided(Dictionary):
         # at most one of the two sides of a coordinate is positive, so that as many codes as coordinates are all
         if self.k is not None and self.k < len(self.basis):
             return to_csr(self._encoder.top_k(centred, self.k), self.n_features)
-        zero = np.zeros(self.n_features, np.float32)
+        limit = np.full(self.n_features, self.threshold, np.float32)
         # above 0: the positive part of each side
-        return to_csr(self._encoder.above(centred, zero, len(self.basis)), self.n_features)
+        return to_csr(self._encoder.above(centred, limit, len(self.basis)), self.n_features)
+
+    def thresholded(self, x: NDArray[np.float32], l0: float) -> Self:
+        """The same with the one threshold at which the rows `x` (n, d_model) have `l0` codes on average."""
+        limit = _limit(np.abs((x - self._offset) @ self.basis.T), l0)
+        return type(self)(self.basis, self._offset, None, self.origin, self.card, threshold=limit)
 
     def arrays(self) -> dict[str, NDArray]:
-        """Basis, centre, k (0 for all)."""
-        return {"basis": self.basis, "offset": self._offset, "k": np.array(self.k or 0, np.int64)}
+        """Basis, centre, k (0 for all), and the threshold where there is one."""
+        limit = {"threshold": np.array(self.threshold, np.float64)} if self.threshold else {}
+        return {"basis": self.basis, "offset": self._offset, "k": np.array(self.k or 0, np.int64), **limit}
 
     @classmethod
     def of(cls, arrays: dict[str, NDArray], origin: Origin, card: dict[str, Any]) -> TwoSided:
         """From what `arrays` gave."""
-        return cls(arrays["basis"], arrays["offset"], int(arrays["k"]) or None, origin, card)
+        limit = float(arrays.get("threshold", 0.0))
+        return cls(arrays["basis"], arrays["offset"], int(arrays["k"]) or None, origin, card, threshold=limit)
 
 
 class PCA(TwoSided):
@@ -169,3 +189,17 @@ class RandomDictionary(SparseAutoencoder):
         # argmin over s of ‖x - s x̂‖²: s = x·x̂ / x̂·x̂
         length = np.float32(np.vdot(x - centre, x_hat) / np.vdot(x_hat, x_hat))
         return cls({**weights, "encoder": decoder * length}, Gate(k=k), source.origin)
+
+    def thresholded(self, x: NDArray[np.float32], l0: float) -> RandomDictionary:
+        """The same with the one threshold at which the rows `x` (n, d_model) have `l0` codes on average, and codes as
+        long as reconstruct best.
+        """
+        encoder, centre = self.encoder, self.centre
+        limit = max(0.0, _limit((x - centre) @ encoder.T, l0))
+        gate = Gate(threshold=np.full(self.n_features, limit, np.float32))
+        weights = {n: getattr(self, n) for n in ("encoder", "decoder", "bias", "centre", "offset")}
+        rough = type(self)(weights, gate, self.origin)
+        x_hat = rough.decode(rough.encode(x)) - centre
+        length = np.float32(np.vdot(x - centre, x_hat) / max(float(np.vdot(x_hat, x_hat)), 1e-30))
+        gate = Gate(threshold=np.full(self.n_features, limit * length, np.float32))
+        return type(self)({**weights, "encoder": encoder * length}, gate, self.origin)

@@ -17,7 +17,7 @@ from photo51.codes import CodesStore
 from photo51.config.sae import QualityParams
 from photo51.io import Provenance, atomic, write_table
 from photo51.io.contracts.sae import DENSITY, FOUND_AGAIN, QUALITY, STABILITY
-from photo51.sae.dictionary import Dictionary
+from photo51.sae.dictionary import Dictionary, SparseAutoencoder
 from photo51.sae.quality.baselines import PCA, Neurons, RandomDictionary
 from photo51.sae.quality.measures import Encode, HeldOutRows, density_table, measure_quality, quality_picture, row
 from photo51.sae.quality.stability import (
@@ -30,6 +30,7 @@ from photo51.sae.training.train import ActivationSource
 from photo51.types import InputError, Strand
 
 _ROWS = 65_536  # from which baselines learn: many times their numbers
+_NUMBERS = 1 << 26  # pre-activations among which a threshold is found
 
 
 class Report(NamedTuple):
@@ -96,7 +97,7 @@ def quality_report(
     rows = [row("sae", params.split, quality, decoder=decoder_of(sae), **more)]
     if params.baselines:
         # as many codes a base as the dictionary has on average, on the same bases
-        for name, baseline in free_baselines(sae, learnt, max(1, round(quality.l0))).items():
+        for name, baseline in free_baselines(sae, learnt, quality.l0).items():
             rows.append(row(name, params.split, measure_quality(baseline, held_out), decoder=""))
     table = QUALITY.check(pd.concat(rows, ignore_index=True))
     return Report(table, density_table(quality), stability, again)
@@ -113,19 +114,31 @@ def decoder_of(sae: Dictionary) -> str:
     return f"archetypal: {params['archetypes']:,} archetypes, relaxation {params['relaxation']:g}"
 
 
-def free_baselines(sae: Dictionary, learnt: ActivationSource, k: int) -> dict[str, Dictionary]:
+def free_baselines(sae: Dictionary, learnt: ActivationSource, l0: float) -> dict[str, Dictionary]:
     """Baselines of as many numbers per base: principal components, neurons, random directions.
 
     `pca first k` keeps the k largest components for all bases (equal dimension); the others the k largest coordinates
-    of each base (equal k), the random dictionary at equal width too.
+    of each base (equal k), the random dictionary at equal width too. Where the dictionary decides by thresholds, and so
+    spends its codes on the bases that need them, they do as well: by one threshold, at which what was learnt from has
+    as many codes on average.
     """
-    pca = PCA.fit(learnt, rows=_ROWS)
-    return {
-        "pca first k": PCA(pca.basis[:k], pca.offset, None, sae.origin),
+    k, pca = max(1, round(l0)), PCA.fit(learnt, rows=_ROWS)
+    first = {"pca first k": PCA(pca.basis[:k], pca.offset, None, sae.origin)}
+    # a rule needs fewer codes than features
+    random = RandomDictionary.fit(learnt, sae.n_features, min(k, sae.n_features - 1))
+    if isinstance(sae, SparseAutoencoder) and sae.gate.k is None:
+        # all pre-activations of these rows are sorted at once
+        x = learnt.sample(max(256, min(8_192, _NUMBERS // sae.n_features)))
+        neurons = Neurons.fit(learnt, rows=_ROWS)
+        return first | {
+            "pca largest k": pca.thresholded(x, l0),
+            "neuron largest k": neurons.thresholded(x, l0),
+            "random directions": random.thresholded(x, l0),
+        }
+    return first | {
         "pca largest k": PCA(pca.basis, pca.offset, k, sae.origin),
         "neuron largest k": Neurons.fit(learnt, k=k, rows=_ROWS),
-        # a rule needs fewer codes than features
-        "random directions": RandomDictionary.fit(learnt, sae.n_features, min(k, sae.n_features - 1)),
+        "random directions": random,
     }
 
 

@@ -95,8 +95,13 @@ def code_correlations(a: sp.csr_matrix, b: sp.csr_matrix) -> NDArray[np.float64]
 
 
 def stability_score(table: pd.DataFrame) -> float:
-    """Share of features with a mutual nearest direction closer than `CLOSE`."""
-    return float((table["mutual"] & (table["cosine"] > CLOSE)).mean())
+    """Share of features with a mutual nearest direction closer than `CLOSE`; of those whose activations vary with those
+    of their partner, where that was measured: what is never active keeps the direction that it began with.
+    """
+    measured = table
+    if "correlation" in table and table["correlation"].notna().any():
+        measured = table[table["correlation"].notna()]
+    return float((measured["mutual"] & (measured["cosine"] > CLOSE)).mean())
 
 
 def found_again(
@@ -104,8 +109,8 @@ def found_again(
 ) -> pd.DataFrame:
     """For each feature: in which other dictionaries it is found again, by direction and by activation.
 
-    The partner in another dictionary is the feature with the nearest direction. It is the same feature where cosine and
-    correlation of activations both reach `same`.
+    The partner in another dictionary is the feature with the nearest direction; of equal directions one that is active
+    on `x`. It is the same feature where cosine and correlation of activations both reach `same`.
 
     Parameters
     ----------
@@ -138,10 +143,18 @@ def found_again(
         dictionary.origin.require(other.origin, f"dictionary of seed {name}: activations")
         if other.hash == dictionary.hash:
             raise InputError(f"dictionary of seed {name}: need one of another seed, got the same once more")
+        theirs = other.encode(x)
         near = nearest(dictionary.decoder, other.decoder)
+        index = near.index.copy()
+        active = np.flatnonzero(np.asarray(theirs.astype(bool).sum(axis=0)).ravel())
+        if len(active):
+            # of a direction that two features have, the dead one is nobody's partner
+            among = nearest(dictionary.decoder, other.decoder[active])
+            equal = among.cosine >= near.cosine - np.float32(1e-6)
+            index[equal] = active[among.index[equal]]
         cosine.append(near.cosine)
-        r.append(code_correlations(codes, other.encode(x)[:, near.index]))
-        partner.append(near.index)
+        r.append(code_correlations(codes, theirs[:, index]))
+        partner.append(index)
     cosines, rs = np.stack(cosine).astype(np.float64), np.stack(r)
     # a correlation that does not exist is no match
     hit = (cosines >= same) & (np.nan_to_num(rs, nan=-1.0) >= same)

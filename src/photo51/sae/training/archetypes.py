@@ -178,6 +178,6 @@ class TorchMixture:
             root = (square * float(a.second)).sqrt_().add_(float(a.epsilon))
             s[name].addcdiv_(mean, root, value=-float(rate * a.first))
         length = s["change"].norm(dim=1, keepdim=True)
-        # 1 inside the ball; a change of length 0 gives infinity, which is cut to 1
-        s["change"].mul_((self.bound / length).clamp_max(1))
+        # 1 inside the ball, also where there is no change, or no ball
+        s["change"].mul_((self.bound / length.clamp_min(torch.finfo(length.dtype).tiny)).clamp_max(1))
         return self.compose()

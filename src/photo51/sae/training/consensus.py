@@ -86,13 +86,13 @@ def consensus_start(
     """
     if len(members) < 2:
         raise InputError(f"consensus: need dictionaries of at least two seeds, got {len(members)}")
-    x = x[:_ROWS]
+    some = x[:_ROWS]
     # where each member's features begin when all are numbered together
     first = np.cumsum([0, *(m.n_features for m in members)])
     edges = [np.empty((0, 2), np.int64)]
     for i, one in enumerate(members):
         for j in range(i + 1, len(members)):
-            table = compare_dictionaries(one, members[j], x)
+            table = compare_dictionaries(one, members[j], some)
             # a correlation that could not be measured is NaN, and no match
             hit = table[table["mutual"] & (table["cosine"] >= same) & (table["correlation"] >= same)]
             edges.append(np.stack([first[i] + hit["feature"], first[j] + hit["partner"]], axis=1))
@@ -106,7 +106,7 @@ def consensus_start(
     # members, not features, are counted: a group may hold two features of one member
     of_member = sp.coo_matrix((np.ones(n), (label, member)), shape=(n_groups, len(members))).tocsr()
     found_by = np.asarray((of_member > 0).sum(axis=1)).ravel()
-    activity = np.concatenate([np.asarray(m.encode(x).sum(axis=0)).ravel() for m in members])
+    activity = np.concatenate([np.asarray(m.encode(some).sum(axis=0)).ravel() for m in members])
     active = np.bincount(label, weights=activity)
     # the last key counts first: most members, then most activity
     order = np.lexsort([-active, -found_by])
@@ -119,7 +119,9 @@ def consensus_start(
     # a mean of unit vectors is shorter than one
     decoder /= np.linalg.norm(decoder, axis=1, keepdims=True)
     centre = np.mean([m.centre for m in members], axis=0).astype(np.float32)
-    rest = _residual_directions(x - centre, (encoder, decoder, bias), members[0], n_features - len(chosen))
+    # as many rows as the residual's features need, of those that there are
+    rows = x[: max(_ROWS, n_features)]
+    rest = _residual_directions(rows - centre, (encoder, decoder, bias), members[0], n_features - len(chosen))
     return InitialWeights(
         # encoder of the residual's features: their own direction, without bias
         np.concatenate([encoder, rest]),

@@ -103,7 +103,11 @@ class CompiledStep:
         g = self._gradients
         spread(kernels.differentiate, entries, residual, centred, self.prefixes, w.decoder, w.encoder, g)
         # of all ranks: a feature that is active anywhere is not dead
-        fired = self.reduce(np.diff(entries.start).astype(np.float64))
+        takes_part = np.diff(entries.start)
+        if self.rule.penalises:
+            # a rule with a kernel around its threshold lets codes of 0 take part
+            takes_part = np.bincount(pre[1][code > 0], minlength=len(w.bias))
+        fired = self.reduce(takes_part.astype(np.float64))
         loss = self._sum(float(square.sum(dtype=np.float64))) / total
         l0 = self._sum(n_active) / total
         # the offset is subtracted before encoding and added after decoding: x̂ - x contains it once more, with slope

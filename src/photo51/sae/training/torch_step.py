@@ -86,7 +86,8 @@ class TorchStep:
         slope = self._slopes(residual, token, feature)
         slope = self.rule.with_penalty(chosen, feature, slope, total)
         g = self._gradients(residual, centred, (token, feature, code, slope))
-        fired = self._sum_tensor(torch.bincount(feature, minlength=len(w["bias"])))
+        # a rule with a kernel around its threshold lets codes of 0 take part
+        fired = self._sum_tensor(torch.bincount(feature[code > 0], minlength=len(w["bias"])))
         loss = self._sum(float(square.sum(dtype=torch.float64))) / total
         l0 = self._sum(float((code > 0).sum())) / total
         dead = (self.silent > self.params.dead_after).nonzero().view(-1)
