@@ -13,7 +13,7 @@ from photo51.geometry.meaning.correlates import (
     Words,
     _followed,
     associate,
-    best_rival,
+    best_baseline,
     meaning_table,
     spread_columns,
 )
@@ -229,17 +229,17 @@ def test_nor_where_halves_of_halves_are_too_few(n, blocks):
     assert np.mean(above) < 3 * np.std(above) / np.sqrt(len(above))
 
 
-def test_few_tokens_that_groups_explain_by_chance_are_not_the_best_rival():
+def test_few_tokens_that_groups_explain_by_chance_are_not_the_best_baseline():
     """Twelve groups explain a third of 35 tokens of noise; the other rival explains a quarter in truth."""
     rng = np.random.default_rng(10)
     wave = rng.standard_normal((2, N))
     columns = spread_columns(Quantity("wave", "linear", wave.astype(np.float32), ""))
     true = _placing(rng, lambda s, r: wave[s, r] + 1.7 * rng.standard_normal(len(r)), n=4_000)
-    alone = best_rival([true], columns)
+    alone = best_baseline([true], columns)
     assert alone.effect > 0.15
     assert alone.choice > 0.15
     chance = [_placing(rng, lambda s, r: rng.standard_normal(len(r)), n=70) for _ in range(40)]
-    chosen = sum(best_rival([c, true], columns) == alone for c in chance)
+    chosen = sum(best_baseline([c, true], columns) == alone for c in chance)
     assert chosen >= 32  # 12 to 18 without regard to how few tokens there are
 
 

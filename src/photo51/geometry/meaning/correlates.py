@@ -237,14 +237,14 @@ def _adjusted(value, group, a) -> float:
     return 1 - (1 - _explained(value[a].astype(np.float64), group[a])) * (n - 1) / (n - BINS)
 
 
-class Rival(NamedTuple):
-    """Held-out effect of a rival, and the same within the blocks that it is learnt on."""
+class BaselineEffect(NamedTuple):
+    """Held-out effect of a baseline, and the same within the blocks that it is learnt on."""
 
     effect: float
     choice: float
 
 
-def best_rival(placings: list[Placing] | None, columns: NDArray[np.float32]) -> Rival:
+def best_baseline(placings: list[Placing] | None, columns: NDArray[np.float32]) -> BaselineEffect:
     """The placing that explains most of the blocks that are learnt from; 0 where none can be tested.
 
     Parameters
@@ -257,8 +257,8 @@ def best_rival(placings: list[Placing] | None, columns: NDArray[np.float32]) -> 
     NaN where `placings` is None.
     """
     if placings is None:
-        return Rival(float("nan"), float("nan"))
-    best, found = -np.inf, Rival(0.0, 0.0)
+        return BaselineEffect(float("nan"), float("nan"))
+    best, found = -np.inf, BaselineEffect(0.0, 0.0)
     for p in placings:
         value, group = columns[p.strand, p.row], p.bins
         finite = np.isfinite(value[:, 0])
@@ -270,7 +270,7 @@ def best_rival(placings: list[Placing] | None, columns: NDArray[np.float32]) -> 
         learnt = _adjusted(value, group, a)
         if learnt > best:
             inner = _held_out(value, group, *(finite & np.isin(p.block, blocks) for blocks in p.halves.inner))
-            best, found = learnt, Rival(effect_held_out, inner if np.isfinite(inner) else learnt)
+            best, found = learnt, BaselineEffect(effect_held_out, inner if np.isfinite(inner) else learnt)
     return found
 
 
@@ -401,10 +401,10 @@ def meaning_table(
     for quantity in quantities if thin else ():
         columns = spread_columns(quantity)
         words = Words(columns, kmers, bounds, k)
-        random, subspaces = best_rival(others.random, columns), best_rival(others.subspaces, columns)
+        random, subspaces = best_baseline(others.random, columns), best_baseline(others.subspaces, columns)
         for placing in thin:
             a = associate(placing, columns, words, bounds, shifts)
-            direct = best_rival([p for p in others.direct if p.cluster == placing.cluster] or None, columns)
+            direct = best_baseline([p for p in others.direct if p.cluster == placing.cluster] or None, columns)
             rows.append(
                 {
                     "cluster": placing.cluster,
