@@ -166,7 +166,7 @@ def test_rivals_spend_their_codes_as_the_dictionary_may(gate):
         if gate.k is None:
             assert found[name].l0 == pytest.approx(1, abs=0.06)
         else:
-            assert found[name].l0 == 1
+            assert found[name].l0 <= 1  # of three random directions none may be positive
     explained = {name: q.variance_explained for name, q in found.items()}
     assert (explained["pca largest k"] > 0.99) == (gate.k is None)
     assert (explained["neuron largest k"] > 0.99) == (gate.k is None)
