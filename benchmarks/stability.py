@@ -40,8 +40,8 @@ TOKENS, EVERY = 1_500_000, 4  # bases learnt from; one of so many held-out bases
 WIDE: dict[str, Any] = {
     "beginning": "centroids",
     "n_features": 2_048,
-    "k": 48,
-    "learning_rate": 2e-4,
+    "k": 56,
+    "learning_rate": 1.5e-4,
     "tokens": 8_000_000,
 }
 ARCHETYPAL: dict[str, Any] = {"decoder": "archetypal", "archetypes": 1_024, "relaxation": 0.5, "learning_rate": 1e-3}
