@@ -93,7 +93,7 @@ def test_from_released_files_to_codes(released, tmp_path):
     run("encode", tmp_path, "--gather", 2)
 
     # the first window of strand + is read from the start of the contig: the original model and the published formula say
-    # what its codes are; the first hundred bases lack the context that was asked for and have none
+    # what its codes are, cold starts too, as a `min_context` of 0 asks for
     ids = torch.tensor(list(bases[:200].encode()))[None]
     with torch.inference_mode():
         x = model(ids, output_hidden_states=True).hidden_states[27][0]
@@ -102,8 +102,8 @@ def test_from_released_files_to_codes(released, tmp_path):
     want = torch.zeros_like(pre).scatter_(1, index, value).numpy()
     got = CodesStore.open(codes).matrix("+", slice(0, 200)).toarray()
     assert got.shape == want.shape
-    assert not got[:100].any()
-    assert np.allclose(got[100:], want[100:], rtol=3e-3, atol=3e-3)
+    assert np.allclose(got, want, rtol=3e-3, atol=3e-3)
+    assert (want[:100] > 0).sum() > 500
     assert (want[100:] > 0).sum() > 1_000
 
 
