@@ -278,6 +278,7 @@ def test_folders_named_by_letters_are_no_sequence_and_pipes_say_so(tmp_path: Pat
     for name in ("genomes", "tagged"):
         Path(name).mkdir()
         assert refused(name) == f"{name}: need a FASTA or GenBank file, got a folder"
+    assert "which is none of these" in refused("ACGT1" * 1_000)  # no name of a file can be so long
     os.mkfifo(tmp_path / "pipe")
     assert "got a pipe or device; write it to a file first" in refused(str(tmp_path / "pipe"))
 

@@ -157,3 +157,12 @@ def test_a_sample_smaller_than_the_archetypes_is_refused():
         fit(Few(), params(**ARCHETYPAL))
     with pytest.raises(InputError, match=r"more rows than centroids \(48\), got 40 rows"):
         fit(Few(), params(beginning="centroids"))
+
+
+@pytest.mark.parametrize("backend", ["compiled", "torch"])
+def test_features_that_nothing_moves_stay_where_they_are_without_relaxation(backend, world):
+    """Of 400 features most have no gradient in a batch of 16 bases: their change, and its bound, are 0."""
+    given = params(
+        decoder="archetypal", archetypes=8, relaxation=0.0, n_features=400, batch=16, tokens=160, backend=backend
+    )
+    assert np.isfinite(fit(world, given).decoder).all()

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import torch
 from benchmarks._sae_planted import Planted
 from photo51.config.sae import SaeParams
 from photo51.io.origin import Origin
+from photo51.sae.rules import BatchTopK
 from photo51.sae.training.train import CHECKPOINT, Training, fit
 from photo51.types import InputError
 
@@ -182,3 +184,24 @@ def test_two_ranks_give_what_one_gives(variant, world, tmp_path):
     assert [r.wait() for r in ranks] == [0, 0]
     alone = fit(world, params(variant=variant, tokens=15_000, dead_after=1_000))
     assert same(Dictionary.load(tmp_path), alone, 2e-3)
+
+
+@pytest.mark.parametrize("backend", ["compiled", "torch"])
+def test_a_feature_whose_codes_are_all_zero_is_not_active(backend, world):
+    """Within reach of its threshold, whose gradient it gives, and never above it."""
+    training = Training(world, params(variant="jumprelu", backend=backend))
+    training.rule.state["width"] = np.array(1e6)  # every positive pre-activation takes part
+    training.rule.state["log_threshold"][:] = np.log(1e-6)
+    training.rule.state["log_threshold"][5] = np.log(1e5)
+    training.run(1)
+    silent = np.asarray(training.stepper.silent)
+    assert silent[5] == 500
+    assert np.count_nonzero(silent) == 1
+
+
+def test_bases_without_a_code_say_nothing_of_where_codes_lie():
+    """What stands in the room of a base without codes is whatever memory held."""
+    rule = BatchTopK(params(variant="batchtopk"))
+    found = SimpleNamespace(count=np.array([0, 2, 0]), value=np.array([[3e38, 1], [4, 2], [np.inf, 1]], np.float32))
+    rule.prepare(SimpleNamespace(top_k=lambda x, k: found), np.zeros((3, 2), np.float32))
+    assert rule._low == 0

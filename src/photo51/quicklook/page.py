@@ -11,7 +11,7 @@ from markupsafe import Markup
 from photo51 import __version__, theme, words
 from photo51.quicklook.card import shared_beginning
 from photo51.quicklook.picture import picture, reading_of
-from photo51.quicklook.windows import FEWEST, unlike_by_chance, usual
+from photo51.quicklook.windows import FEWEST, SHORT, unlike_by_chance, usual
 from photo51.report.elements.blocks import (
     Block,
     Figure,
@@ -319,6 +319,16 @@ def _windows(read: QuickRead) -> list[Block]:
             shown=20,
         )
     ]
+    if other := int((compared["cold"] | (compared["n_known"] < SHORT)).sum()):
+        one = other == 1
+        out.append(
+            Prose(
+                f"{words.count(other, 'window')} of this sequence {'begins' if one else 'begin'} where reading begins,"
+                f" or {'has' if one else 'have'} fewer than {SHORT} known bases: such windows have more bits."
+                f" {'It is' if one else 'They are'} compared with training windows that were read so, which the table"
+                " leaves out."
+            )
+        )
     if few := int((read.windows["n_known"] < FEWEST).sum()):
         out.append(
             Prose(

@@ -131,9 +131,9 @@ def open_source(
     """
     path = Path(text)
     try:
-        is_file, is_folder = path.is_file(), path.is_dir()
+        is_file, is_folder, exists = path.is_file(), path.is_dir(), path.exists()
     except OSError:  # a sequence is no file name, and may be too long for one
-        is_file = is_folder = False
+        is_file = is_folder = exists = False
     if genetic_code is not None:
         check_code(genetic_code, "--genetic-code")
     check_topology(topology, "--topology")
@@ -150,7 +150,7 @@ def open_source(
     named = is_folder and text and set(bases.upper()) - set("ACGTN")
     if bases and _LETTERS.fullmatch(bases) and len(bases) > 2 and not path.suffix and not named:
         return _of_bases(bases, annotation, region, genetic_code or _UNKNOWN, topology, context)
-    if path.exists() and not is_folder:
+    if exists and not is_folder:
         raise InputError(f"{text}: need a file, which is read twice, got a pipe or device; write it to a file first")
     if is_folder and text:
         raise InputError(f"{text}: need a FASTA or GenBank file, got a folder")

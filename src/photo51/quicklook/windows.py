@@ -16,6 +16,7 @@ from photo51.types import Strand
 SIZE = 512
 RARE = 0.99  # share of training windows beyond which a window is unlike them
 FEWEST = SIZE // 2  # known bases of a window that is compared: means of fewer spread wider than training windows do
+SHORT = (SIZE + FEWEST) // 2  # known bases below which a window is compared with training windows of half the size
 BEGAN = 64  # cold bases of a window that began cold, within it or just before
 
 
@@ -66,7 +67,7 @@ def _like(typical: pd.DataFrame, *, cold: bool, short: bool) -> pd.DataFrame:
     """
     if "cold" not in typical or not typical["cold"].any():
         return typical
-    small = (typical["end"] - typical["start"]) < (SIZE + FEWEST) // 2
+    small = (typical["end"] - typical["start"]) < SHORT
     of_kind = typical["cold"] == cold
     # genomes of short intervals have no long windows: then those most like them
     for like in (of_kind & (small == short), of_kind, small == short):
@@ -107,7 +108,7 @@ def compared(piece: Piece, strands: Mapping[Strand, Strands], typical: pd.DataFr
     """
     table = summarise(strands, piece.start).assign(chrom=piece.chrom, bits_rank=np.nan, variance_rank=np.nan, unlike="")
     enough = table["n_known"] >= FEWEST
-    short = table["n_known"] < (SIZE + FEWEST) // 2
+    short = table["n_known"] < SHORT
     for (cold, few), windows in table[enough].groupby([table["cold"], short]):
         like = _like(typical, cold=bool(cold), short=bool(few))
         for column, rank in (("bits", "bits_rank"), ("variance_explained", "variance_rank")):

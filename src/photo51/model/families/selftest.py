@@ -205,12 +205,13 @@ def _coordinates(model: DnaModel, genomes: Genomes) -> Check:
     return Check("coordinates", wrong == 0, float(wrong), 0.0, f"bases of {n:,} that are not where their row says")
 
 
+def _judged(value: float, *, good: bool, accept: bool) -> bool | None:
+    """Whether a check passed; a miss that is accepted is no failure, but numbers that are none are."""
+    return None if accept and not good and math.isfinite(value) else good
+
+
 def _losses(model: DnaModel, sequences: list[NDArray[np.uint8]], *, accept: bool) -> Iterator[Check]:
-    """Bits a base; a miss that is accepted is no failure, but numbers that are none are."""
-
-    def judged(*, good: bool, value: float) -> bool | None:
-        return None if accept and not good and math.isfinite(value) else good
-
+    """Bits a base."""
     if not model.spec.causal or model.spec.bp_per_token != 1:
         yield Check("loss", None, None, None, "does not apply: the model does not predict base by base")
         return
@@ -218,7 +219,9 @@ def _losses(model: DnaModel, sequences: list[NDArray[np.uint8]], *, accept: bool
     bits = float(np.mean([_bits(p, ids) for p, ids in zip(log_probs, sequences, strict=True)]))
     random = model.spec.random_seed is not None
     means = "bits per base of the genomes at hand" + ("; fresh weights know nothing" if random else "; 2 is chance")
-    yield Check("loss", None if random else judged(good=bits < 2, value=bits), bits, None if random else 2.0, means)
+    yield Check(
+        "loss", None if random else _judged(bits, good=bits < 2, accept=accept), bits, None if random else 2.0, means
+    )
     card = known_loss(model.spec.name)
     if random or card is None:
         yield Check("known_loss", None, None, None, "does not apply: no loss was written down with the weights")
@@ -229,7 +232,7 @@ def _losses(model: DnaModel, sequences: list[NDArray[np.uint8]], *, accept: bool
     off = abs(got - card["bits"])
     yield Check(
         "known_loss",
-        judged(good=off <= limit, value=off),
+        _judged(off, good=off <= limit, accept=accept),
         off,
         limit,
         f"bits per base away from {card['bits']:.5f}, as published",
@@ -253,10 +256,6 @@ def _published(model: DnaModel, params: PublishedParams) -> Iterator[Check]:
         return
     figure, accepted = comparison.figure, "; accepted as asked for" if params.accept else ""
     limit = figure.tolerance if params.tolerance is None else params.tolerance
-
-    def judged(*, good: bool, value: float) -> bool | None:
-        return None if params.accept and not good and math.isfinite(value) else good
-
     if math.isnan(figure.loss):
         yield Check(
             "published_loss",
@@ -269,7 +268,7 @@ def _published(model: DnaModel, params: PublishedParams) -> Iterator[Check]:
         good = comparison.miss <= limit
         yield Check(
             "published_loss",
-            judged(good=good, value=comparison.miss),
+            _judged(comparison.miss, good=good, accept=params.accept),
             comparison.miss,
             limit,
             f"nats between the loss here, {comparison.loss:.5f}, and that published of {comparison.preset},"
@@ -279,7 +278,7 @@ def _published(model: DnaModel, params: PublishedParams) -> Iterator[Check]:
     good = comparison.accuracy >= BROKEN
     yield Check(
         "published_accuracy",
-        judged(good=good, value=comparison.accuracy),
+        _judged(comparison.accuracy, good=good, accept=params.accept),
         -comparison.accuracy,
         -BROKEN,
         f"minus the accuracy, {comparison.accuracy:.3f} %{stated}; below {BROKEN:.0f} % a model is broken"
