@@ -8,7 +8,7 @@ from photo51.enrichment.annotations.design import Reading
 from photo51.enrichment.annotations.domains import domains_of
 from photo51.enrichment.annotations.leaks import canonical_kmers, leaked_rows
 from photo51.enrichment.annotations.profiles import boundary_rows, profile
-from photo51.enrichment.annotations.scoring import choose_thresholds, confusion, graded, harmonic, matthews, null_f1
+from photo51.enrichment.annotations.scoring import NullF1, choose_thresholds, confusion, graded, harmonic, matthews
 from photo51.stats.resampling import rotate_rows
 
 N = 40
@@ -100,11 +100,35 @@ def test_null_f1_is_that_of_rotated_rows():
     active = np.array([2, 3, 15, N + 20, N + 33])
     bounds = np.array([0, 16, 40])
     shifts = np.array([[0, 0], [3, 5], [15, 23]])
-    got = null_f1(active, 0, d, bounds, shifts)
+    got = NullF1(d, bounds, shifts).draws(active, 0)
     for k, s in enumerate(shifts):
         moved = np.concatenate([rotate_rows(active[:3], bounds, s), rotate_rows(active[3:] - N, bounds, s) + N])
         assert got[k] == pytest.approx(confusion(np.sort(moved), 0, d, 2 * N).f1_domain)
     assert got[0] == pytest.approx(confusion(active, 0, d, 2 * N).f1_domain)
+
+
+def test_draws_of_every_reading_are_those_of_moved_rows():
+    rng = np.random.default_rng(3)
+    intervals = np.array([[3, 14, 0], [10, 22, 0], [12, 13, 0], [20, 36, 1]])
+    crossing = AnnotationClass("crossing", np.zeros(2 * N, bool), intervals)
+    for a, b, strand in intervals:
+        crossing.mask[a + strand * N : b + strand * N] = True
+    classes = [*CLASSES, crossing]
+    readings = [*READINGS, *(Reading(len(CLASSES), o) for o in ("sense", "antisense", "either"))]
+    d = domains_of(classes, readings, np.arange(N) < 37)
+    bounds = np.array([0, 11, 12, N])
+    shifts = rng.integers(0, 60, (40, 3))
+    null = NullF1(d, bounds, shifts)
+    for reading in rng.permutation(np.repeat(np.arange(len(readings)), 3)):
+        active = np.flatnonzero(rng.random(2 * N) < rng.random() * 0.4)
+        want = []
+        for s in shifts:
+            plus, minus = (rotate_rows(a, bounds, s) for a in (active[active < N], active[active >= N] - N))
+            moved = np.sort(np.concatenate([plus, minus + N]))
+            want.append(confusion(moved, int(reading), d, 74).f1_domain)
+        np.testing.assert_allclose(null.draws(active, int(reading)), want, atol=1e-12)
+        for f1 in (0.0, *np.quantile(want, [0.5, 0.93, 0.95, 0.97]), 1.0):
+            assert null.below(f1, active, int(reading)) == (f1 > np.quantile(want, 0.95))
 
 
 def test_copies_on_either_strand_leak():

@@ -227,29 +227,29 @@ def _crossed_log_odds(y, levels, starts, fold, ridge, sweeps):
         # half a positive more, so that a fold without any has finite log odds
         share = (positives[f] + 0.5) / (rows[f] + 1.0)
         base[f] = np.log(share / (1 - share))
+    side, teaches = np.empty(n, dtype=np.uint8), np.empty(n)
     against = np.empty(n)  # odds against, exp(-score): kept by multiplying, so that exp is taken once a level
     for i in range(n):
-        against[i] = np.exp(-base[fold[i]]) if fold[i] < 2 else 1.0
+        # a row of any other fold stands with fold 1, and weighs nothing
+        side[i], teaches[i] = min(fold[i], 1), 1.0 if fold[i] < 2 else 0.0
+        against[i] = np.exp(-base[side[i]])
     slope, curvature = np.zeros_like(tables), np.zeros_like(tables)
     factor = np.ones_like(tables)
+    cells = np.empty((2, 2, 2))
     # one pass over rows a term: it takes the step of the term before, whose factors are 1 at first, and meets the next
     before = 0
     for turn in range(sweeps * n_terms):
         t = turn % n_terms
-        slope[:, starts[t] : starts[t + 1]] = 0
-        curvature[:, starts[t] : starts[t + 1]] = 0
-        for i in range(n):
-            if fold[i] < 2:
-                odds = against[i] * factor[fold[i], starts[before] + levels[before, i]]
-                against[i] = odds
-                # chance from odds against, e^(−score)
-                p = 1.0 / (1.0 + odds)
-                level = starts[t] + levels[t, i]
-                # first and second derivative of the log likelihood by the value of a level
-                slope[fold[i], level] += y[i] - p
-                curvature[fold[i], level] += p * (1 - p)
+        here, there = starts[before], starts[t]
+        slope[:, there : starts[t + 1]], curvature[:, there : starts[t + 1]] = 0, 0
+        taken, at, to = factor[:, here : starts[before + 1]], levels[before], levels[t]
+        if taken.shape[1] == 2 and starts[t + 1] - there == 2:
+            _meet_two((against, y, teaches, side), at, taken, to, cells)
+            slope[:, there : there + 2], curvature[:, there : there + 2] = cells[0], cells[1]
+        else:
+            _meet((against, y, teaches, side), at, taken, to, slope[:, there:], curvature[:, there:])
         for f in range(2):
-            for level in range(starts[t], starts[t + 1]):
+            for level in range(there, starts[t + 1]):
                 # Newton for one level; rows of a term have one level each, so that levels do not meet
                 step = (slope[f, level] - ridge * tables[f, level]) / (curvature[f, level] + ridge)
                 step = min(max(step, -2.0), 2.0)  # Newton overshoots where p is near 0
@@ -265,3 +265,46 @@ def _crossed_log_odds(y, levels, starts, fold, ridge, sweeps):
             s += tables[other, starts[t] + levels[t, i]]
         out[i] = s
     return out
+
+
+# as numpy divides, raising nothing, loops need no branch
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _meet(rows, at, factor, to, slope, curvature):
+    """Take the step of a term, and add the derivatives of the log likelihood at the levels of the next."""
+    against, y, teaches, side = rows
+    for i in range(len(against)):
+        odds = against[i] * factor[side[i], at[i]]
+        against[i] = odds
+        # chance from odds against, e^(−score)
+        p = 1.0 / (1.0 + odds)
+        slope[side[i], to[i]] += teaches[i] * (y[i] - p)
+        curvature[side[i], to[i]] += teaches[i] * p * (1.0 - p)
+
+
+# sums in any order: in one order, additions wait for each other, as they do in `_meet`
+@numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+def _meet_two(rows, at, factor, to, out):
+    """As `_meet` where both terms have two levels; sums of both derivatives by fold and level, (2, 2, 2)."""
+    against, y, teaches, side = rows
+    a, b, c, d = factor[0, 0], factor[0, 1], factor[1, 0], factor[1, 1]
+    first = first_x = first_z = first_xz = second = second_x = second_z = second_xz = 0.0
+    for i in range(len(against)):
+        of_0, of_1 = b if at[i] else a, d if at[i] else c
+        odds = against[i] * (of_1 if side[i] else of_0)
+        against[i] = odds
+        p = 1.0 / (1.0 + odds)
+        u, v = teaches[i] * (y[i] - p), teaches[i] * p * (1.0 - p)
+        x, z = float(to[i]), float(side[i])
+        first += u
+        first_x += u * x
+        first_z += u * z
+        first_xz += u * x * z
+        second += v
+        second_x += v * x
+        second_z += v * z
+        second_xz += v * x * z
+    # level 0 and fold 0 are what the others leave
+    out[0, 0, 0], out[0, 0, 1] = first - first_x - first_z + first_xz, first_x - first_xz
+    out[0, 1, 0], out[0, 1, 1] = first_z - first_xz, first_xz
+    out[1, 0, 0], out[1, 0, 1] = second - second_x - second_z + second_xz, second_x - second_xz
+    out[1, 1, 0], out[1, 1, 1] = second_z - second_xz, second_xz

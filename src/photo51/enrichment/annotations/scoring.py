@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from photo51.enrichment.annotations.domains import Domains
 
+_TABLE_BYTES = 64 << 20  # instances by row, of the readings met last
+_AT_A_TIME = 25  # draws before it is asked whether more could change the answer
+
 
 class Chosen(NamedTuple):
     """Best threshold of each unit for each reading, (n_units, n_readings) each.
@@ -239,59 +242,118 @@ def _touched(rows, reading, lookup):
     return inside, touched
 
 
-def null_f1(
-    active: NDArray[np.int64],
-    reading: int,
-    domains: Domains,
-    bounds: NDArray[np.int64],
-    shifts: NDArray[np.int64],
-) -> NDArray[np.float64]:
-    """Domain F1 of a unit shifted by each row of `shifts`, (n_draws,); rows that leave those that count are still
-    active.
+class NullF1:
+    """Domain F1 of units that are shifted along their blocks.
+
+    What is looked up of a reading, its instance at every row, is kept for the readings met last.
 
     Parameters
     ----------
-    active
-        Active rows of the doubled axis.
+    domains
+        Instances within the rows that count.
     bounds
         Row bounds of the blocks that turn, (n_blocks + 1,), from 0 to n_rows.
     shifts
         Rotation of each block in each draw, (n_draws, n_blocks).
     """
-    n_rows = int(bounds[-1])
-    # both strands turn with the block of strand +
-    forward = active - (active >= n_rows) * n_rows
-    block = np.searchsorted(bounds, forward, side="right") - 1
-    place, length = forward - bounds[block], np.diff(bounds)
-    turns = np.mod(shifts, length)
-    inside, hit = _rotated_counts(place, active - place, block, length, turns, reading, _lookup(domains))
-    precision = inside / max(len(active), 1)
-    return harmonic(precision, hit / max(int(domains.counts[reading]), 1))
+
+    def __init__(self, domains: Domains, bounds: NDArray[np.int64], shifts: NDArray[np.int64]):
+        self.domains, self.bounds = domains, np.asarray(bounds, dtype=np.int64)
+        self.turns = np.mod(shifts, np.diff(self.bounds))
+        self._instances: dict[int, NDArray[np.int32]] = {}
+        self._kept = max(1, _TABLE_BYTES // (8 * int(self.bounds[-1])))
+
+    def draws(self, active: NDArray[np.int64], reading: int) -> NDArray[np.float64]:
+        """F1 of a unit in each draw, (n_draws,); rows that leave those that count are still active.
+
+        Parameters
+        ----------
+        active
+            Active rows of the doubled axis, ascending.
+        reading
+            Which reading.
+        """
+        return self._some(active, reading, self.turns)
+
+    def below(self, f1: float, active: NDArray[np.int64], reading: int, share: float = 0.95) -> bool:
+        """Whether that quantile of the draws lies below an F1; no more is drawn than settles it."""
+        n = len(self.turns)
+        # the quantile is no less than the draw of this rank, so that as many as reach `f1` from there on decide
+        enough = n - int(np.floor((n - 1) * share))
+        drawn: list[NDArray[np.float64]] = []
+        reached = 0
+        for first in range(0, n, _AT_A_TIME):
+            drawn.append(self._some(active, reading, self.turns[first : first + _AT_A_TIME]))
+            reached += int(np.count_nonzero(drawn[-1] >= f1))
+            if reached >= enough:
+                return False
+        return bool(f1 > np.quantile(np.concatenate(drawn), share))
+
+    def _some(self, active: NDArray[np.int64], reading: int, turns: NDArray[np.int64]) -> NDArray[np.float64]:
+        # strands turn together: bounds of the blocks on both halves of the doubled axis
+        both = np.concatenate([self.bounds[:-1], self.bounds + self.bounds[-1]])
+        ends = np.searchsorted(active, both)
+        instance, domains = self._instance(reading), self.domains
+        inside, hit = _rotated_counts(active, ends, both, turns, instance, reading, _lookup(domains))
+        precision = inside / max(len(active), 1)
+        return harmonic(precision, hit / max(int(domains.counts[reading]), 1))
+
+    def _instance(self, reading: int) -> NDArray[np.int32]:
+        found = self._instances.pop(reading, None)
+        if found is None:
+            found = _instance_of(reading, _lookup(self.domains))
+            while len(self._instances) >= self._kept:
+                # the one met longest ago
+                del self._instances[next(iter(self._instances))]
+        self._instances[reading] = found
+        return found
 
 
 @numba.njit(cache=True, nogil=True)
-def _rotated_counts(place, origin, block, length, turns, reading, lookup):  # noqa: PLR0917
-    """Rows inside the reading and instances hit in each draw; `origin` of a row is the first row of its block."""
+def _instance_of(reading, lookup):
+    """Instance of the reading at each row of the doubled axis; -1 where there is none, -2 where there are several."""
+    starts, members, reading_of, _ = lookup
+    out = np.full(len(starts) - 1, -1, dtype=np.int32)
+    for row in range(len(out)):
+        for k in range(starts[row], starts[row + 1]):
+            if reading_of[members[k]] == reading:
+                out[row] = members[k] if out[row] == -1 else -2
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _rotated_counts(active, ends, both, turns, instance, reading, lookup):  # noqa: PLR0917
+    """Rows inside the reading and instances hit in each draw; `ends` of active rows by blocks of both strands."""
     starts, members, reading_of, counted = lookup
     inside = np.zeros(len(turns), dtype=np.int64)
     hit = np.zeros(len(turns), dtype=np.int64)
     last_draw = np.full(len(reading_of), -1, dtype=np.int64)
+    n_blocks = turns.shape[1]
     for d in range(len(turns)):
-        for i in range(len(place)):
-            # place and turn are both below the length: their sum passes the end once at most
-            moved = place[i] + turns[d, block[i]]
-            if moved >= length[block[i]]:
-                moved -= length[block[i]]
-            row = origin[i] + moved
-            first = True
-            for k in range(starts[row], starts[row + 1]):
-                m = members[k]
-                if reading_of[m] == reading:
-                    # a base inside two instances of the reading counts once
-                    inside[d] += first
-                    first = False
+        for b in range(len(both) - 1):
+            if ends[b] == ends[b + 1]:
+                continue
+            turn, length = turns[d, b % n_blocks], both[b + 1] - both[b]
+            # rows from here on pass the end of the block, and continue at its beginning
+            passing = ends[b] + np.searchsorted(active[ends[b] : ends[b + 1]], both[b + 1] - turn)
+            before = -1
+            for i in range(ends[b], ends[b + 1]):
+                row = active[i] + turn - (length if i >= passing else 0)
+                m = instance[row]
+                if m == -1:
+                    continue
+                # a base inside two instances of the reading counts once
+                inside[d] += 1
+                if m >= 0:
                     # marks by number of the draw need no clearing between draws
-                    if last_draw[m] != d:
+                    if m != before and last_draw[m] != d:
                         last_draw[m] = d
                         hit[d] += counted[m]
+                    before = m
+                    continue
+                for k in range(starts[row], starts[row + 1]):
+                    one = members[k]
+                    if reading_of[one] == reading and last_draw[one] != d:
+                        last_draw[one] = d
+                        hit[d] += counted[one]
     return inside, hit

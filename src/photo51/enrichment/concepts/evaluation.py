@@ -21,7 +21,7 @@ from photo51.enrichment.annotations.domains import domains_of
 from photo51.enrichment.annotations.leaks import leaked_rows
 from photo51.enrichment.annotations.profiles import boundary_rows, profile
 from photo51.enrichment.annotations.readout import Readout
-from photo51.enrichment.annotations.scoring import choose_thresholds, confusion, graded, null_f1
+from photo51.enrichment.annotations.scoring import NullF1, choose_thresholds, confusion, graded
 from photo51.enrichment.concepts.few import (
     CROSS,
     FIXED,
@@ -111,7 +111,8 @@ class Evaluation:
         self._positives: dict[int, NDArray[np.float64]] = {}
         self._oriented: tuple[int, NDArray[np.bool_]] = (-1, np.zeros(0, dtype=bool))
         rng = np.random.default_rng([params.seed, 1])
-        self.shifts = random_shifts(workspace.block_bounds, rng, params.null_rotations)
+        shifts = random_shifts(workspace.block_bounds, rng, params.null_rotations)
+        self.null = NullF1(self.on_test, workspace.block_bounds, shifts)
         self._blocks = _test_blocks(workspace, self.test, params.bootstrap_block)
         self.weights = bootstrap_weights(int(self._blocks.max(initial=-1)) + 1, params.bootstraps, rng)
 
@@ -324,7 +325,7 @@ def _row(evaluation: Evaluation, readout: Readout, unit: int, reading: int, thre
     domains, c = evaluation.on_test, evaluation.class_of(reading)
     n = len(evaluation.test_rows)
     measures = confusion(active, reading, domains, n)
-    null = null_f1(active, reading, domains, evaluation.workspace.block_bounds, evaluation.shifts)
+    null = evaluation.null.draws(active, reading)
     positives = int(domains.bases[reading])
     curve = areas(values, evaluation.mask(reading)[rows], n=n, n_positive=positives)
     baseline = evaluation.baseline(reading)

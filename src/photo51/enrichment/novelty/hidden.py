@@ -24,7 +24,7 @@ from photo51.enrichment.annotations.design import Reading
 from photo51.enrichment.annotations.domains import domains_of
 from photo51.enrichment.annotations.inputs import GENE_KINDS, Inputs
 from photo51.enrichment.annotations.readout import codes_readout, read_in_chunks
-from photo51.enrichment.annotations.scoring import choose_thresholds, confusion, graded, null_f1
+from photo51.enrichment.annotations.scoring import NullF1, choose_thresholds, confusion, graded
 from photo51.enrichment.novelty.explanation import Explanation
 from photo51.enrichment.novelty.known_readings import ExplainingReading, by_feature
 from photo51.enrichment.novelty.ranking import best_claims, novelty_score, queue
@@ -220,8 +220,9 @@ class _Judge:
         # a class without strands is read either way, as everywhere
         reading = Reading(0, "sense" if c.stranded else "either")
         self.on_select, self.on_test = (domains_of([c], [reading], r) for r in (halves.select, halves.test))
-        self.halves, self.bounds = halves, workspace.block_bounds
-        self.shifts = random_shifts(self.bounds, np.random.default_rng([params.seed, 4]), _ROTATIONS)
+        self.halves, bounds = halves, workspace.block_bounds
+        shifts = random_shifts(bounds, np.random.default_rng([params.seed, 4]), _ROTATIONS)
+        self.null = NullF1(self.on_test, bounds, shifts)
         self.n_intervals = int(self.on_test.counts[0])
 
     def best(self, store: CodesStore, features: NDArray[np.int64]) -> _Best:
@@ -240,8 +241,7 @@ class _Judge:
         rows = column.indices.astype(np.int64)
         active = rows[np.tile(self.halves.test, 2)[rows] & (column.data >= top[2])]
         f1 = confusion(active, 0, self.on_test, 2 * int(self.halves.test.sum())).f1_domain
-        null = null_f1(active, 0, self.on_test, self.bounds, self.shifts)
-        return _Best(top[1], f1, float(np.quantile(null, 0.95)))
+        return _Best(top[1], f1, float(np.quantile(self.null.draws(active, 0), 0.95)))
 
 
 def explanation_of(inputs: Inputs, params: NoveltyParams, hidden: str = "") -> Explanation:

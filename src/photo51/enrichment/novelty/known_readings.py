@@ -28,7 +28,7 @@ from photo51.enrichment.annotations.design import Reading
 from photo51.enrichment.annotations.domains import domains_of
 from photo51.enrichment.annotations.inputs import Inputs
 from photo51.enrichment.annotations.readout import Readout, read_in_chunks
-from photo51.enrichment.annotations.scoring import Graded, choose_thresholds, confusion, graded, null_f1
+from photo51.enrichment.annotations.scoring import Graded, NullF1, choose_thresholds, confusion, graded
 from photo51.progress import progress
 from photo51.stats.resampling import random_shifts
 from photo51.stats.rotation import Orientation, orient
@@ -89,6 +89,7 @@ def explaining_readings(
     for c in progress(classes, "readings", unit="classes"):
         readings = [Reading(0, o) for o in (ORIENTATIONS if c.stranded else ("either",))]
         on_select, on_test = (domains_of([c], readings, rows) for rows in sides)
+        null = NullF1(on_test, bounds, shifts)
         masks = [orient(c.mask, r.orientation) for r in readings]
         chances, of_positions = [float(mask.mean()) for mask in masks], _is_of_positions(c)
         for chunk in chunks:
@@ -102,9 +103,7 @@ def explaining_readings(
                     continue
                 above = active[values >= chosen.threshold[j, r]]
                 f1 = confusion(above, r, on_test, n_judged).f1_domain
-                if pure or (
-                    f1 > params.named_f1 and f1 > np.quantile(null_f1(above, r, on_test, bounds, shifts), 0.95)
-                ):
+                if pure or (f1 > params.named_f1 and null.below(f1, above, r)):
                     precision = float(inside.mean()) if len(inside) else 0.0
                     reading = readings[r].orientation
                     explaining.append(ExplainingReading(int(chunk.ids[j]), c.name, reading, f1, precision))
