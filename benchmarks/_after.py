@@ -23,7 +23,7 @@ from photo51.effects.windows import AlleleReading, batches, focus, places, readi
 from photo51.genome.axis.genomes import Genomes
 from photo51.genome.variants.files import read_variants
 from photo51.model.families.adapters import DnaModel
-from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena
 from photo51.types import STRANDS
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ AFTER = (16, 32, 64, 128, 256, 512)
 class _Cut(AlleleScorer):
     """Likelihood ratios of each variant and strand, cut short after so many bases and whole, (n_after + 1,)."""
 
-    def __init__(self, model: StripedHyenaForCausalLM, dictionary: SiteOnly):
+    def __init__(self, model: StripedHyena, dictionary: SiteOnly):
         super().__init__(model, dictionary)
         self.found: dict[tuple[int, str], NDArray[np.float64]] = {}
 
@@ -60,7 +60,7 @@ class _Cut(AlleleScorer):
 
 def ratios(model: DnaModel, genomes: Genomes, variants: pd.DataFrame, window: int) -> NDArray[np.float64]:
     """Mean likelihood ratio of both strands with each of `AFTER`, and with the whole window, (n, n_after + 1)."""
-    assert isinstance(model.model, StripedHyenaForCausalLM)
+    assert isinstance(model.model, StripedHyena)
     scorer = _Cut(model.model, SiteOnly(model.spec.origin(f"block.{model.spec.n_layers - 1}.out")))
     params = VariantsParams(window=window)
     read = [r for p in places(variants, genomes, params) for r in readings(p, variants, genomes)]

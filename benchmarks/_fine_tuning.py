@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from photo51.io.files import atomic, content_hash
 from photo51.model.families.adapters import load_model
-from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena
 from photo51.pretraining.step import TrainingPass
 
 log = logging.getLogger(__name__)
@@ -32,8 +32,8 @@ def fine_tune(
     rate: float = 2e-3,
     seed: int = 0,
     threads: int = 1,
-    at_step: Callable[[int, StripedHyenaForCausalLM], None] | None = None,
-) -> StripedHyenaForCausalLM:
+    at_step: Callable[[int, StripedHyena], None] | None = None,
+) -> StripedHyena:
     """Train all weights but the poles of long filters, AdamW, constant rate after ten steps, products in bfloat16.
 
     Parameters

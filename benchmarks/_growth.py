@@ -35,10 +35,11 @@ def small_model(folder: Path) -> Path:
 
     from photo51.model.checkpoints.folder import fresh
     from photo51.model.stripedhyena.configuration import StripedHyenaConfig
+    from photo51.model.stripedhyena.pretrained import save_pretrained
 
     torch.set_num_threads(1)
     config: Any = StripedHyenaConfig(**_SMALL)  # type: ignore[arg-type]
-    fresh(config, 0).save_pretrained(folder / "model")
+    save_pretrained(fresh(config, 0), folder / "model")
     return folder / "model"
 
 

@@ -55,10 +55,11 @@ def shipped() -> tuple[DnaModel, SparseAutoencoder]:
 def fresh() -> DnaModel:
     """The base architecture with fresh weights."""
     from photo51.model.stripedhyena.configuration import StripedHyenaConfig
-    from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+    from photo51.model.stripedhyena.modeling import StripedHyena
+    from photo51.model.stripedhyena.pretrained import save_pretrained
 
     with tempfile.TemporaryDirectory() as folder:
-        StripedHyenaForCausalLM(StripedHyenaConfig(block_kinds="smlas")).save_pretrained(folder)
+        save_pretrained(StripedHyena(StripedHyenaConfig(block_kinds="smlas")), Path(folder))
         return load_model(f"{folder}@random:51", device="cpu")
 
 

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
-from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena
 from photo51.model.stripedhyena.walk import one_thread_each
 from photo51.pretraining.step import TrainingPass, product_path
 
@@ -30,7 +30,7 @@ STAGES = {
 }
 
 
-def training(model: StripedHyenaForCausalLM, ids: Tensor, rounds: int) -> dict[str, float | int | None]:
+def training(model: StripedHyena, ids: Tensor, rounds: int) -> dict[str, float | int | None]:
     """Figures of a model in float32 on windows (batch, length).
 
     `train_share_<stage>` are shares of one step's time: matrix products, convolutions and gates of the mixers, attention beside
@@ -66,7 +66,7 @@ def training(model: StripedHyenaForCausalLM, ids: Tensor, rounds: int) -> dict[s
     return figures
 
 
-def _plain(model: StripedHyenaForCausalLM, ids: Tensor) -> None:
+def _plain(model: StripedHyena, ids: Tensor) -> None:
     """Forwards and backwards through the layers, products in bfloat16."""
     with torch.enable_grad():
         with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -76,7 +76,7 @@ def _plain(model: StripedHyenaForCausalLM, ids: Tensor) -> None:
         F.cross_entropy(logits.flatten(0, 1).float(), ids[:, 1:].flatten()).backward()
 
 
-def _products(model: StripedHyenaForCausalLM, ids: Tensor) -> Callable[[], None]:
+def _products(model: StripedHyena, ids: Tensor) -> Callable[[], None]:
     """The matrix products with weights alone, in bfloat16: each once forwards and twice backwards, operands laid out at their best."""
     shapes = [w.shape for n, w in model.named_parameters() if w.ndim == 2 and "filter." not in n]
     rows = ids.shape[1]

@@ -128,14 +128,14 @@ def indels(each: int) -> Figures:
     from photo51.effects.scoring import AlleleScorer, PlainScorer
     from photo51.effects.variants import comparable, variant_effects
     from photo51.model.families.adapters import load_model
-    from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+    from photo51.model.stripedhyena.modeling import StripedHyena
 
     model, genomes = load_model("sh2:nano", device="cpu"), mitochondrion()
     params = VariantsParams(window=192, keep=1)
     dictionary = _NoFeatures(model.spec.origin(SITE))
     scorer = (
         AlleleScorer(model.model, dictionary)
-        if isinstance(model.model, StripedHyenaForCausalLM)
+        if isinstance(model.model, StripedHyena)
         else PlainScorer(model, dictionary)
     )
 

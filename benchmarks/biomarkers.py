@@ -260,10 +260,10 @@ def reading(n: int) -> Figures:
     from benchmarks._shipped import mitochondrion, shipped
     from photo51.effects.scoring import AlleleScorer
     from photo51.effects.windows import batches, places, readings
-    from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+    from photo51.model.stripedhyena.modeling import StripedHyena
 
     model, dictionary = shipped()
-    assert isinstance(model.model, StripedHyenaForCausalLM)
+    assert isinstance(model.model, StripedHyena)
     genomes = mitochondrion()
     table = read_variants(MITOCHONDRION / "variants.tsv.gz", ["NC_012920.1"]).table
     drawn = np.sort(np.random.default_rng(51).permutation(len(table))[:10_000])

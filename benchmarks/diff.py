@@ -25,7 +25,7 @@ from photo51.learnt.words.amplify import amplified_rates
 from photo51.learnt.words.patterns import Event, iupac_event
 from photo51.model.families.adapters import load_model
 from photo51.model.families.native import Native
-from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena
 
 log = logging.getLogger(__name__)
 LENGTH, RECORDS, WORD = 1_024, 600, 16
@@ -76,13 +76,13 @@ def _log_error(extrapolated: float, exact: float) -> float | None:
     return float(abs(np.log10(extrapolated / exact)))
 
 
-def _named(model: StripedHyenaForCausalLM) -> Native:
+def _named(model: StripedHyena) -> Native:
     return Native("fine-tuned", model)
 
 
 def _rates(
-    a: StripedHyenaForCausalLM,
-    b: StripedHyenaForCausalLM,
+    a: StripedHyena,
+    b: StripedHyena,
     names: list[str],
     contexts: np.ndarray,
     alphas: tuple[float, ...] = ALPHAS,
@@ -93,7 +93,7 @@ def _rates(
     return amplified_rates(before, after, events, contexts, alphas, params)
 
 
-def _precision(twin: StripedHyenaForCausalLM, after: StripedHyenaForCausalLM, unseen: World) -> float:
+def _precision(twin: StripedHyena, after: StripedHyena, unseen: World) -> float:
     kl = next_base_laws(_named(twin), _named(after), unseen.records, 4).kl
     inside = np.zeros(kl.shape, dtype=bool)
     for row in unseen.truth.itertuples():

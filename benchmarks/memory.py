@@ -28,7 +28,7 @@ from photo51.learnt.diff.windows import draw_windows
 from photo51.learnt.memory.exposure import Recitable, audit_recitation, canary_references
 from photo51.learnt.memory.pruning import Forget, prune, split_windows
 from photo51.model.families.adapters import load_model
-from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena
 from photo51.shipped import shipped_folder
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ def measure(*, quick: bool) -> dict[str, float | int | None]:
     return _audited(model, canaries, rng) | _edited(model, canaries, held, rng, quick=quick) | _clade(quick=quick)
 
 
-def _audited(model: StripedHyenaForCausalLM, canaries: list[Recitable], rng: np.random.Generator) -> dict[str, float]:
+def _audited(model: StripedHyena, canaries: list[Recitable], rng: np.random.Generator) -> dict[str, float]:
     unseen = [Recitable(f"null_{i}", "canary", 0, encode(random_word(LENGTH, rng))) for i in range(24)]
     subjects, references = canary_references([*canaries, *unseen], READING.references, rng)
     fresh = load_model("sh2:nano@random:1").model
@@ -91,7 +91,7 @@ def _clade(*, quick: bool) -> dict[str, float | int]:
 
 
 def _edited(
-    model: StripedHyenaForCausalLM,
+    model: StripedHyena,
     canaries: list[Recitable],
     held: np.ndarray,
     rng: np.random.Generator,

@@ -38,7 +38,7 @@ from photo51.model.sites import Sites
 from photo51.model.stripedhyena import products
 from photo51.model.stripedhyena.cache import HyenaCache
 from photo51.model.stripedhyena.configuration import StripedHyenaConfig
-from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena
 from photo51.types import InputError
 
 log = logging.getLogger(__name__)
@@ -110,10 +110,10 @@ def _find_peers() -> None:
     os.environ[_reference.FOLDERS] = f"{folder}{os.pathsep}{known}" if known else str(folder)
 
 
-def _build(architecture: dict, seed: int = 0) -> StripedHyenaForCausalLM:
+def _build(architecture: dict, seed: int = 0) -> StripedHyena:
     """A model with weights large enough for every part to matter."""
     torch.manual_seed(seed)
-    model = StripedHyenaForCausalLM(StripedHyenaConfig(**architecture)).eval()
+    model = StripedHyena(StripedHyenaConfig(**architecture)).eval()
     with torch.no_grad():
         for name, weight in model.named_parameters():
             if weight.ndim == 2 and "filter." not in name:
@@ -144,7 +144,7 @@ def _fixtures() -> list[float]:
     return found
 
 
-def _from_fixture(saved: np.lib.npyio.NpzFile) -> StripedHyenaForCausalLM:
+def _from_fixture(saved: np.lib.npyio.NpzFile) -> StripedHyena:
     c = json.loads(str(saved["config"]))
     kinds = [""] * c["num_layers"]
     for kind in ("hcs", "hcm", "hcl", "attn"):
@@ -158,7 +158,7 @@ def _from_fixture(saved: np.lib.npyio.NpzFile) -> StripedHyenaForCausalLM:
         hcs_groups=c["hcs_filter_groups"],
         hcm_groups=c["hcm_filter_groups"],
     )
-    model = StripedHyenaForCausalLM(config).eval()
+    model = StripedHyena(config).eval()
     state = {}
     for name in (n for n in saved.files if n.startswith("w::")):
         w = torch.from_numpy(saved[name])
@@ -349,10 +349,10 @@ def _gpu() -> Figures:
     return figures
 
 
-def _random_on_gpu(config: StripedHyenaConfig) -> StripedHyenaForCausalLM:
+def _random_on_gpu(config: StripedHyenaConfig) -> StripedHyena:
     """A model whose weights are made where they stay, in bfloat16; timescales in float32."""
     with torch.device("meta"):
-        model = StripedHyenaForCausalLM(config).to(torch.bfloat16)
+        model = StripedHyena(config).to(torch.bfloat16)
     model.to_empty(device="cuda")
     with torch.no_grad():
         for name, weight in model.named_parameters():
@@ -368,7 +368,7 @@ def _random_on_gpu(config: StripedHyenaConfig) -> StripedHyenaForCausalLM:
 
 
 @torch.no_grad()
-def _read_on_gpu(model: StripedHyenaForCausalLM, length: int) -> tuple[float, float]:
+def _read_on_gpu(model: StripedHyena, length: int) -> tuple[float, float]:
     """Tokens a second of the second reading, and peak memory (GiB)."""
     ids = _ids(length).cuda()
     torch.cuda.reset_peak_memory_stats()

@@ -21,6 +21,7 @@ from photo51.io import read_h5ad, read_table
 from photo51.io.contracts.biomarkers import VARIANT_EFFECTS
 from photo51.io.contracts.genome import REFUSED_VARIANTS
 from photo51.model.families.adapters import load_model
+from photo51.model.stripedhyena.pretrained import save_pretrained
 from photo51.sae.dictionary import SparseAutoencoder
 from photo51.sae.rules import Gate
 from photo51.types import InputError, Variant
@@ -36,7 +37,7 @@ OTHER = dict(zip("ACGT", "GTAC", strict=True))
 def files(tmp_path_factory):
     """Model, dictionary, a prepared circular genome, and its letters."""
     folder = tmp_path_factory.mktemp("variants")
-    toy_model().save_pretrained(folder / "model")
+    save_pretrained(toy_model(), folder / "model")
     origin = load_model(folder / "model", device="cpu").spec.origin("block.2.out")
     rows = np.random.default_rng(0).normal(size=(48, 16)).astype(np.float32)
     weights = {

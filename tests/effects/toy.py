@@ -12,7 +12,7 @@ from photo51.io.origin import Origin
 from photo51.model.families.adapters import ModelReading
 from photo51.model.sites import Sites
 from photo51.model.stripedhyena.configuration import StripedHyenaConfig
-from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena
 
 
 class ToyGenomes:
@@ -68,7 +68,7 @@ def toy_model(seed=0, kinds="smla"):
         hcm_groups=4,
         initializer_range=0.3,
     )
-    return StripedHyenaForCausalLM(config).eval()
+    return StripedHyena(config).eval()
 
 
 def toy_dictionary(n_features=64, d=16, site="block.2.out", seed=1):

@@ -15,7 +15,8 @@ from photo51.genome.axis.genomes import core_rows
 from photo51.io.origin import Origin
 from photo51.model.families.adapters import load_model
 from photo51.model.stripedhyena.configuration import StripedHyenaConfig
-from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena
+from photo51.model.stripedhyena.pretrained import save_pretrained
 from photo51.sae.dictionary import SparseAutoencoder
 from photo51.sae.rules import Gate
 from photo51.types import InputError
@@ -116,7 +117,7 @@ def model(tmp_path_factory):
     torch.manual_seed(0)
     config = StripedHyenaConfig(hidden_size=16, block_kinds="sa", mlp_size=32, n_heads=2, hcs_groups=4, hcm_groups=4)
     folder = tmp_path_factory.mktemp("model")
-    StripedHyenaForCausalLM(config).save_pretrained(folder)
+    save_pretrained(StripedHyena(config), folder)
     return load_model(folder)
 
 

@@ -10,7 +10,7 @@ import torch
 
 from photo51.interventions.edits.dictionary import LinearDictionary, Units
 from photo51.model.stripedhyena.configuration import StripedHyenaConfig
-from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena
 from photo51.model.tokenizer import BASE_IDS
 
 torch.set_num_threads(1)
@@ -25,16 +25,16 @@ class Planted(NamedTuple):
     base as the next one; features 4 to 7 are random directions that fire everywhere; feature 8 never fires.
     """
 
-    model: StripedHyenaForCausalLM
+    model: StripedHyena
     dictionary: LinearDictionary
     units: Units
 
 
-def tiny_model(seed: int = 0) -> StripedHyenaForCausalLM:
+def tiny_model(seed: int = 0) -> StripedHyena:
     """Four blocks, one of each kind, with embeddings of the four bases that are orthogonal and long."""
     torch.manual_seed(seed)
     config = StripedHyenaConfig(hidden_size=D, block_kinds="smla", mlp_size=32, n_heads=2, hcs_groups=4, hcm_groups=4)
-    model = StripedHyenaForCausalLM(config).eval().requires_grad_(False)
+    model = StripedHyena(config).eval().requires_grad_(False)
     bases = torch.from_numpy(BASE_IDS.astype(np.int64))
     model.embedding_layer.weight[bases] = 0.5 * torch.eye(4, D)
     for block in model.blocks:
@@ -44,7 +44,7 @@ def tiny_model(seed: int = 0) -> StripedHyenaForCausalLM:
     return model
 
 
-def planted_dictionary(model: StripedHyenaForCausalLM) -> LinearDictionary:
+def planted_dictionary(model: StripedHyena) -> LinearDictionary:
     generator = torch.Generator().manual_seed(3)
     rows = torch.zeros(9, D)
     rows[:4, :4] = torch.eye(4)

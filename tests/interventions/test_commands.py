@@ -26,6 +26,7 @@ from photo51.io import provenance, read_table, write_table
 from photo51.io.contracts import interventions as tables
 from photo51.io.contracts.enrichment import CONCEPTS
 from photo51.model.families.adapters import load_model
+from photo51.model.stripedhyena.pretrained import save_pretrained
 from photo51.sae.dictionary import SparseAutoencoder
 from photo51.sae.rules import Gate
 from photo51.types import InputError, Interval, Variant
@@ -37,7 +38,7 @@ UNITS = {"bases": 1024, "window": 128, "warmup": 16}
 def files(planted, tmp_path_factory):
     """Model, dictionary, genome and concepts as files, and the options that name them."""
     folder = tmp_path_factory.mktemp("run")
-    planted.model.save_pretrained(folder / "model")
+    save_pretrained(planted.model, folder / "model")
     d = planted.dictionary
     weights = {name: getattr(d, name).numpy() for name in ("encoder", "bias", "decoder", "offset")} | {
         "centre": np.zeros(16, np.float32)

@@ -3,7 +3,7 @@
 import torch
 
 from photo51.model.stripedhyena.configuration import StripedHyenaConfig
-from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena
 
 TINY = {"hidden_size": 32, "mlp_size": 40, "n_heads": 2, "hcs_groups": 4, "hcm_groups": 8, "vocab_size": 128}
 
@@ -11,7 +11,7 @@ TINY = {"hidden_size": 32, "mlp_size": 40, "n_heads": 2, "hcs_groups": 4, "hcm_g
 def build(seed=0, **changes):
     """A small model whose weights are large enough for every part to matter."""
     torch.manual_seed(seed)
-    model = StripedHyenaForCausalLM(StripedHyenaConfig(**{**TINY, **changes})).eval()
+    model = StripedHyena(StripedHyenaConfig(**{**TINY, **changes})).eval()
     with torch.no_grad():
         for name, w in model.named_parameters():
             if name.endswith("bias"):

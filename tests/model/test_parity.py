@@ -11,7 +11,8 @@ from benchmarks import _reference
 from photo51.model.stripedhyena.cache import HyenaCache
 from photo51.model.stripedhyena.configuration import StripedHyenaConfig
 from photo51.model.stripedhyena.cpu import cpu_blocks
-from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena
+from photo51.model.stripedhyena.pretrained import as_pretrained
 
 from . import by_definition
 from .small import ARCHITECTURES, build, sequence
@@ -35,7 +36,7 @@ def from_fixture(path):
         hcs_groups=c["hcs_filter_groups"],
         hcm_groups=c["hcm_filter_groups"],
     )
-    model = StripedHyenaForCausalLM(config).eval()
+    model = StripedHyena(config).eval()
     state = {}
     for name in saved.files:
         if name.startswith("w::"):
@@ -132,7 +133,7 @@ def test_cached_decoding_equals_the_full_pass_at_every_step(model, ids, kernels)
 
 def test_generation_takes_the_likeliest_base_each_time(model):
     ids = sequence(40)
-    made = model.generate(ids, max_new_tokens=12, do_sample=False)
+    made = as_pretrained(model).generate(ids, max_new_tokens=12, do_sample=False)
     want = ids
     with torch.no_grad():
         for _ in range(12):
@@ -147,7 +148,7 @@ def test_sampling_is_seeded(model):
 
     def sample(seed):
         torch.manual_seed(seed)
-        return model.generate(ids, max_new_tokens=20, do_sample=True).tolist()
+        return as_pretrained(model).generate(ids, max_new_tokens=20, do_sample=True).tolist()
 
     assert sample(1) == sample(1) != sample(2)
 

@@ -127,9 +127,9 @@ def test_memory_does_not_grow_with_the_sequence(tmp_path):
     script = """
 import resource, sys, torch
 from photo51.model.stripedhyena.configuration import StripedHyenaConfig
-from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena
 torch.set_num_threads(1)
-model = StripedHyenaForCausalLM(StripedHyenaConfig(hidden_size=64, block_kinds="smla", mlp_size=128, n_heads=4,
+model = StripedHyena(StripedHyenaConfig(hidden_size=64, block_kinds="smla", mlp_size=128, n_heads=4,
     attention_window=64)).eval()
 n = int(sys.argv[1])
 ids = torch.full((1, n), 65)

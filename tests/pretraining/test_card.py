@@ -11,7 +11,7 @@ from photo51.config.model import ModelCardParams
 from photo51.config.pretrain import PretrainParams
 from photo51.model.families.adapters import load_model
 from photo51.model.stripedhyena.configuration import StripedHyenaConfig
-from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena
 from photo51.pretraining.card import read_pretraining_log, write_card
 from photo51.pretraining.corpus import heldout_windows, pack
 from photo51.pretraining.pretrain import bits_per_base, save_half
@@ -74,7 +74,7 @@ def run(tmp_path_factory):
 @pytest.fixture(scope="module")
 def made(corpus, run):
     torch.manual_seed(0)
-    save_half(StripedHyenaForCausalLM(StripedHyenaConfig(**RUN.architecture)), run / "model")
+    save_half(StripedHyena(StripedHyenaConfig(**RUN.architecture)), run / "model")
     model = load_model(run / "model", device="cpu")
     return model, write_card(model, corpus, run, run / "model", PARAMS), run / "model"
 

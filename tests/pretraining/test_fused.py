@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch.autograd import gradcheck
 
 from photo51.model.stripedhyena.configuration import StripedHyenaConfig
-from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena
 from photo51.pretraining.fused import AddNorm, Banded, BaseSurprisal, Linear, Mix, Product
 from photo51.pretraining.step import TrainingPass, supported
 
@@ -18,7 +18,7 @@ SHAPE = {"mlp_size": 24, "n_heads": 2, "hcs_groups": 4, "hcm_groups": 4, "state_
 def model(kinds, *, dtype=torch.float64, **changes):
     torch.manual_seed(3)
     config = StripedHyenaConfig(hidden_size=16, block_kinds=kinds, **{**SHAPE, "attention_window": 100, **changes})
-    found = StripedHyenaForCausalLM(config)
+    found = StripedHyena(config)
     with torch.no_grad():
         for w in found.parameters():
             if w.ndim == 2 and w.shape[-1] > 5:

@@ -13,7 +13,7 @@ from photo51.cli.app import app
 from photo51.config.pretrain import PretrainParams
 from photo51.model.families.adapters import load_model
 from photo51.model.stripedhyena.configuration import StripedHyenaConfig
-from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena
 from photo51.pretraining.card import as_markdown, read_run, runs_before
 from photo51.pretraining.corpus import pack
 from photo51.pretraining.heldout import Heldout
@@ -35,7 +35,7 @@ RUN = {"mixture": {"g": 1.0}, "length": 48, "batch": 4, "steps": 9, "warmup": 2,
 
 def build(seed, **changes):
     torch.manual_seed(seed)
-    return StripedHyenaForCausalLM(StripedHyenaConfig(**changes)).eval()
+    return StripedHyena(StripedHyenaConfig(**changes)).eval()
 
 
 def params(**changes):

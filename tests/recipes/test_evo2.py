@@ -15,7 +15,7 @@ from photo51.model.checkpoints.convert import convert
 from photo51.model.checkpoints.presets import Preset, preset, striped
 from photo51.model.stripedhyena.configuration import StripedHyenaConfig
 from photo51.model.stripedhyena.flops import blocks_read
-from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena
 
 ROOT = Path(__file__).parents[2]
 D, F, K, SITE = 16, 80, 64, "block.26.out"
@@ -35,7 +35,7 @@ def released(tmp_path_factory):
     """Files as published: weights with q, k and v beside each other head by head, and a dictionary with tied weights."""
     folder = tmp_path_factory.mktemp("released")
     torch.manual_seed(0)
-    model = StripedHyenaForCausalLM(StripedHyenaConfig(**SHAPE, max_length=8_192)).eval()
+    model = StripedHyena(StripedHyenaConfig(**SHAPE, max_length=8_192)).eval()
     state = {}
     for name, weight in model.state_dict().items():
         w = weight.clone()

@@ -123,6 +123,7 @@ def prune_command(
     from photo51.learnt.memory.pruning import prune as edit_model
     from photo51.learnt.opening import network
     from photo51.model.families.adapters import load_model
+    from photo51.model.stripedhyena.pretrained import save_pretrained
 
     torch.set_num_threads(threads)
     settings = parse(PruneParams, params)
@@ -148,7 +149,7 @@ def prune_command(
     files: list[Path | str] = [p for p in (genomes, forget, other, *(protect or [])) if p]
     lineage = provenance("prune", {**settings.model_dump(mode="json"), "model": subject.spec.hash}, files)
     with swapped(net, edit.weights), atomic(out / "model") as partial:
-        net.save_pretrained(partial)
+        save_pretrained(net, partial)
     digests = {"model": subject.spec.hash, "corpus": sha256(genomes)[:16]}
     write_both(edit.matrices, out / "matrices", PRUNED, lineage)
     write_both(edit.unedited, out / "unedited", UNEDITED, lineage)

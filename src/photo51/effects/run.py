@@ -22,7 +22,7 @@ from photo51.genome.variants.files import read_variants
 from photo51.io import Provenance, provenance, write_table
 from photo51.io.contracts.genome import REFUSED_VARIANTS
 from photo51.model.families.adapters import DnaModel
-from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena
 from photo51.sae.dictionary import Dictionary
 from photo51.types import InputError
 
@@ -186,7 +186,7 @@ def scorer_of(
     """
     dictionary.origin.require(model.spec.origin(dictionary.origin.site), f"dictionary {dictionary.hash}: model")
     hashes = {"model": model.spec.hash, "dictionary": dictionary.hash}
-    if isinstance(model.model, StripedHyenaForCausalLM):
+    if isinstance(model.model, StripedHyena):
         # resuming from a state halves the work, and needs a model that has one
         return AlleleScorer(model.model, dictionary, reach=params.near, tokens=params.batch_tokens), hashes
     log.warning("model %s cannot resume from a state: every window is read whole", model.spec.name)

@@ -32,7 +32,7 @@ from photo51.genome.text import data_lines, open_text
 from photo51.io import atomic
 from photo51.io.origin import Origin
 from photo51.model.families.adapters import DnaModel
-from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena
 from photo51.sae.dictionary import Dictionary
 from photo51.types import InputError
 
@@ -229,7 +229,7 @@ def score_file(
         nothing = SiteOnly(model.spec.origin(f"block.{model.spec.n_layers - 1}.out"))
         scorer = (
             AlleleScorer(model.model, nothing, reach=params.near, tokens=params.batch_tokens)
-            if isinstance(model.model, StripedHyenaForCausalLM)
+            if isinstance(model.model, StripedHyena)
             else PlainScorer(model, nothing, reach=params.near)
         )
     effects = variant_effects(scorer, loaded.genomes, loaded.described, params)

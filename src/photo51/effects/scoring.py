@@ -22,7 +22,7 @@ from photo51.io.origin import Origin
 from photo51.model.families.adapters import DnaModel
 from photo51.model.sites import Sites
 from photo51.model.stripedhyena.cache import HyenaCache
-from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena
 from photo51.model.tokenizer import PAD
 
 STATISTICS = ("focal", "near", "window")
@@ -182,9 +182,7 @@ class AlleleScorer(Comparer):
         Tokens read at once, at most (a longer window is read alone).
     """
 
-    def __init__(
-        self, model: StripedHyenaForCausalLM, dictionary: EncodingDictionary, *, reach: int = 15, tokens: int = 32_768
-    ):
+    def __init__(self, model: StripedHyena, dictionary: EncodingDictionary, *, reach: int = 15, tokens: int = 32_768):
         super().__init__(dictionary, reach=reach)
         self.model = model.eval()
         self.tokens = tokens

@@ -28,7 +28,7 @@ from photo51.io import read_h5ad, read_table
 from photo51.io.contracts.enrichment import CONCEPTS, NAMES
 from photo51.io.contracts.features import FEATURES
 from photo51.model.families.adapters import DnaModel, load_model
-from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena
 from photo51.model.tokenizer import is_base, reverse_complement, tokens_text
 from photo51.sae.dictionary import Dictionary, SparseAutoencoder
 from photo51.types import InputError, Strand
@@ -116,7 +116,7 @@ def open_loaded(
     label
         What messages call the dictionary.
     """
-    if not isinstance(opened.model, StripedHyenaForCausalLM):
+    if not isinstance(opened.model, StripedHyena):
         raise InputError(f"model {opened.spec.name}: interventions need a StripedHyena, got {opened.spec.family}")
     if not isinstance(trained, SparseAutoencoder):
         raise InputError(f"{label}: interventions need a sparse autoencoder, got a dictionary of kind {trained.kind!r}")

@@ -20,7 +20,7 @@ from photo51.learnt.words.patterns import Event
 from photo51.learnt.words.rates import Opener
 from photo51.model.families.adapters import DnaModel
 from photo51.model.sites import Edit
-from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena
 from photo51.model.tokenizer import BASE_IDS, tokens_text
 from photo51.sae.dictionary import Dictionary
 from photo51.types import InputError
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 CONTEXT = 512
 
 
-def network(model: DnaModel) -> StripedHyenaForCausalLM:
+def network(model: DnaModel) -> StripedHyena:
     """The StripedHyena inside a model.
 
     Raises
@@ -37,12 +37,12 @@ def network(model: DnaModel) -> StripedHyenaForCausalLM:
     InputError
         For a model of another family, whose next base cannot be asked for from a cache.
     """
-    if not isinstance(model.model, StripedHyenaForCausalLM):
+    if not isinstance(model.model, StripedHyena):
         raise InputError(f"model {model.spec.name}: need a StripedHyena, got {model.spec.family}")
     return model.model.eval().requires_grad_(requires_grad=False)
 
 
-def check_widths(events: Sequence[Event], model: StripedHyenaForCausalLM) -> None:
+def check_widths(events: Sequence[Event], model: StripedHyena) -> None:
     """Refuse words that a model's context cannot hold.
 
     Raises
@@ -110,9 +110,7 @@ def read_prompts(source: str | None, seed: int, rollouts: int) -> NDArray[np.uin
     return np.stack([row[-length:] for row in rows])
 
 
-def opener(
-    model: StripedHyenaForCausalLM, prompts: NDArray[np.uint8], edits: Mapping[str, Edit] | None = None
-) -> Opener:
+def opener(model: StripedHyena, prompts: NDArray[np.uint8], edits: Mapping[str, Edit] | None = None) -> Opener:
     """Streams at prompts, which numbers take in turn."""
 
     def opened(numbers: NDArray[np.integer]) -> Stream:

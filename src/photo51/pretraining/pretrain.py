@@ -24,7 +24,8 @@ from photo51.config.pretrain import PretrainParams
 from photo51.io import atomic
 from photo51.model.stripedhyena.configuration import StripedHyenaConfig
 from photo51.model.stripedhyena.layers import HyenaFilter
-from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena
+from photo51.model.stripedhyena.pretrained import save_pretrained
 from photo51.pretraining.corpus import Corpus, Sampler, heldout_windows, identity
 from photo51.pretraining.start import started
 from photo51.pretraining.step import TrainingPass, product_path, supported
@@ -117,13 +118,13 @@ class Trainer:
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(params.seed)
-            self.model = StripedHyenaForCausalLM(StripedHyenaConfig(**params.architecture))
+            self.model = StripedHyena(StripedHyenaConfig(**params.architecture))
         if start is not None:
             self.model.load_state_dict(start.state_dict())
         for module in self.model.modules():
             if isinstance(module, HyenaFilter) and hasattr(module, "log_poles"):
                 parametrize.register_parametrization(module, "log_poles", NegativeExp())
-        self.model.to(self.device).train()  # type: ignore[arg-type]
+        self.model.to(self.device).train()
         self.heldout = heldout_windows(corpus, params.length, 12, params.seed)
         self.optimizers = self._optimizers()
         self.loss = torch.compile(self._loss) if params.compile else self._loss
@@ -378,11 +379,8 @@ class Trainer:
 
     def write_model(self, folder: Path) -> None:
         """Write the model as float16 safetensors, log-poles and residues of long filters in float32."""
-        config = self.model.config.to_dict()
         with torch.random.fork_rng(devices=[]):
-            plain = StripedHyenaForCausalLM(
-                StripedHyenaConfig(**{k: v for k, v in config.items() if k in StripedHyenaConfig().to_dict()})
-            )
+            plain = StripedHyena(StripedHyenaConfig.from_dict(self.model.config.identity()))
         state = {
             k.replace("parametrizations.log_poles.original", "log_poles"): v.cpu()
             for k, v in self.model.state_dict().items()
@@ -393,13 +391,13 @@ class Trainer:
         save_half(plain, folder)
 
 
-def save_half(model: StripedHyenaForCausalLM, folder: Path) -> None:
+def save_half(model: StripedHyena, folder: Path) -> None:
     """Write a model folder in float16, what decides timescales (poles, rotary frequencies) in float32."""
     keep = ("log_poles", "poles", "residues", "inv_freq")
     for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
         tensor.data = tensor.data if name.endswith(keep) else tensor.data.half()
     partial = folder.with_name(folder.name + ".tmp")
-    model.save_pretrained(partial)
+    save_pretrained(model, partial)
     if folder.exists():
         for old in folder.iterdir():
             if (partial / old.name).exists() or old.suffix == ".safetensors":
@@ -416,7 +414,7 @@ def _batches(windows: np.ndarray, size: int, device: torch.device) -> Iterator[T
 
 
 @torch.no_grad()
-def bits_per_base(model: StripedHyenaForCausalLM, ids: Tensor, skip: int = 0) -> np.ndarray:
+def bits_per_base(model: StripedHyena, ids: Tensor, skip: int = 0) -> np.ndarray:
     """Bits per base of each sequence (batch, length), scored over the 4 bases alone, from base `skip + 1` on.
 
     The softmax is taken over A, C, G, T so that models with other vocabularies, and Markov chains, are compared on the

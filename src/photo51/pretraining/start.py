@@ -8,13 +8,13 @@ from typing import Any
 from photo51.config.pretrain import PretrainParams
 from photo51.model.families.adapters import load_model
 from photo51.model.stripedhyena.configuration import StripedHyenaConfig
-from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena
 from photo51.types import InputError
 
 _LETTERS = {"hcs": "s", "hcm": "m", "hcl": "l", "attn": "a", "h1": "h"}
 _ATTRIBUTES = {"max_length": "max_position_embeddings"}
 FIELDS = tuple(
-    name for name in inspect.signature(StripedHyenaConfig.__init__).parameters if name not in {"self", "kwargs"}
+    name for name in inspect.signature(StripedHyenaConfig.__init__).parameters if name not in {"self", "further"}
 )
 
 
@@ -31,7 +31,7 @@ def field_of(config: StripedHyenaConfig, name: str) -> Any:
     return "".join(_LETTERS[kind] for kind in value) if name == "block_kinds" else value
 
 
-def started(params: PretrainParams) -> tuple[PretrainParams, StripedHyenaForCausalLM | None]:
+def started(params: PretrainParams) -> tuple[PretrainParams, StripedHyena | None]:
     """Parameters of a run with the architecture and digest of the model it begins with, and that model in float32.
 
     Raises
@@ -46,7 +46,7 @@ def started(params: PretrainParams) -> tuple[PretrainParams, StripedHyenaForCaus
         return params, None
     opened = load_model(params.start, device="cpu", dtype="float32")
     model = opened.model
-    if not isinstance(model, StripedHyenaForCausalLM):
+    if not isinstance(model, StripedHyena):
         raise InputError(f"--from: need a StripedHyena, got {params.start} of family {opened.spec.family}")
     if params.start_digest not in {None, opened.spec.hash}:
         raise InputError(
@@ -55,7 +55,6 @@ def started(params: PretrainParams) -> tuple[PretrainParams, StripedHyenaForCaus
     if unknown := sorted(set(params.architecture) - set(FIELDS)):
         raise InputError(f"architecture: need fields of StripedHyenaConfig, got {unknown[0]!r}")
     config, stated = model.config, StripedHyenaConfig(**params.architecture)
-    assert isinstance(config, StripedHyenaConfig)
     for name in params.architecture:
         if (value := field_of(stated, name)) != (fact := field_of(config, name)):
             raise InputError(

@@ -15,14 +15,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from photo51.model.stripedhyena.layers import Attention, HyenaMixer
-from photo51.model.stripedhyena.modeling import StripedHyenaBlock, StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena, StripedHyenaBlock
 from photo51.model.stripedhyena.walk import one_thread_each
 from photo51.pretraining.fused import AddNorm, Banded, BaseSurprisal, Linear, Mix, Product
 
 Layer = Callable[[Tensor, Tensor, "Leaves"], tuple[Tensor, Tensor]]
 
 
-def supported(model: StripedHyenaForCausalLM) -> bool:
+def supported(model: StripedHyena) -> bool:
     """Whether a model can be trained by these kernels: on a CPU, of generation 2, attention in windows."""
     attention = model.config.attention_window is not None or "attn" not in model.config.block_kinds
     return model.embedding_layer.weight.device.type == "cpu" and model.config.generation == 2 and attention
@@ -69,7 +69,7 @@ class TrainingPass:
         Windows under way at a time.
     """
 
-    def __init__(self, model: StripedHyenaForCausalLM, dtype: torch.dtype, threads: int):
+    def __init__(self, model: StripedHyena, dtype: torch.dtype, threads: int):
         self.model, self.dtype, self.threads = model, dtype, threads
 
     def __call__(self, ids: Tensor, target: Tensor) -> float:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from photo51.io.contracts.interventions import INFLUENCE
 from photo51.model.stripedhyena.influence import DirectInfluence, direct_influence
-from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena
 from photo51.model.tokenizer import BASE_IDS, BASES
 
 MIXING = {
@@ -82,9 +82,7 @@ def against_base(base: str, other: str) -> NDArray[np.float64]:
     return weights
 
 
-def score_influence(
-    model: StripedHyenaForCausalLM, before: NDArray[np.uint8], weights: NDArray[np.float64]
-) -> ScoreInfluence:
+def score_influence(model: StripedHyena, before: NDArray[np.uint8], weights: NDArray[np.float64]) -> ScoreInfluence:
     """Share out a difference of scores of the next base among what each block carries from each base before it.
 
     A constant added to all four scores changes no prediction, so that weights add up to 0. The final norm divides by

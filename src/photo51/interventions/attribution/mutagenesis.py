@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from photo51.interventions.writing.generate import Stream
 from photo51.io.contracts.interventions import MUTAGENESIS
-from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena
 from photo51.model.tokenizer import BASE_IDS
 from photo51.types import InputError
 
@@ -22,7 +22,7 @@ each."""
 
 @torch.inference_mode()
 def saturate(
-    model: StripedHyenaForCausalLM,
+    model: StripedHyena,
     ids: NDArray[np.uint8],
     window: tuple[int, int],
     readout: Readout,

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from photo51.model.stripedhyena.cache import HyenaCache
 from photo51.model.stripedhyena.cpu import CpuNorm, cpu_blocks
-from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena
 from photo51.model.stripedhyena.walk import ModelBlock, through
 from photo51.types import InputError
 
@@ -38,7 +38,7 @@ class Tail:
         For any other site.
     """
 
-    def __init__(self, model: StripedHyenaForCausalLM, site: str):
+    def __init__(self, model: StripedHyena, site: str):
         match = _AFTER.fullmatch(site)
         if site not in model.sites or not (match or site == "embed"):
             raise InputError(f"site: need embed or block.{{i}}.out to resume from, got {site!r}")

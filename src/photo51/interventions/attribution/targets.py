@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena
 from photo51.model.tokenizer import BASE_IDS, BASES
 from photo51.types import InputError
 
@@ -22,7 +22,7 @@ class Target(Protocol):
         """(batch,) from final hidden states (batch, length, d_model)."""
 
 
-def base_scores(model: StripedHyenaForCausalLM, hidden: Tensor) -> Tensor:
+def base_scores(model: StripedHyena, hidden: Tensor) -> Tensor:
     """Scores of A, C, G, T as the next base, (…, 4)."""
     bases = torch.from_numpy(BASE_IDS.astype(np.int64)).to(hidden.device)
     return model.logits(hidden)[..., bases].float()
@@ -42,7 +42,7 @@ class NextBaseTarget:
         One of A, C, G, T.
     """
 
-    model: StripedHyenaForCausalLM
+    model: StripedHyena
     at: int
     base: str
 
@@ -71,7 +71,7 @@ class ContrastTarget:
         Two of A, C, G, T.
     """
 
-    model: StripedHyenaForCausalLM
+    model: StripedHyena
     at: int
     base: str
     against: str
@@ -95,7 +95,7 @@ class Likelihood:
         Half-open; `start` is at least 1, as nothing comes before the first base.
     """
 
-    model: StripedHyenaForCausalLM
+    model: StripedHyena
     ids: NDArray[np.integer]
     start: int
     end: int

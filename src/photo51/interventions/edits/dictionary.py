@@ -15,7 +15,7 @@ from torch import Tensor
 
 from photo51.config.interventions import UnitParams
 from photo51.model.sites import Sites
-from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena
 from photo51.sae.dictionary import SparseAutoencoder
 from photo51.types import InputError
 
@@ -171,7 +171,7 @@ class Instrument(NamedTuple):
         Names of features, where they have one.
     """
 
-    model: StripedHyenaForCausalLM
+    model: StripedHyena
     dictionary: LinearDictionary
     units: Units
     concepts: Mapping[int, str] = MappingProxyType({})
@@ -197,7 +197,7 @@ def check_features(features: Sequence[int], n_features: int) -> None:
 
 
 @torch.no_grad()
-def activations(model: StripedHyenaForCausalLM, site: str, ids: Tensor) -> Tensor:
+def activations(model: StripedHyena, site: str, ids: Tensor) -> Tensor:
     """A site's tensor (batch, length, d_model) of token ids (batch, length)."""
     sites = Sites([site], stop=True)
     model.hidden(ids, sites=sites)
@@ -206,7 +206,7 @@ def activations(model: StripedHyenaForCausalLM, site: str, ids: Tensor) -> Tenso
 
 @torch.no_grad()
 def measure_units(
-    model: StripedHyenaForCausalLM,
+    model: StripedHyena,
     dictionary: LinearDictionary,
     windows: NDArray[np.integer],
     params: UnitParams,

@@ -20,7 +20,7 @@ from torch import Tensor
 from photo51.config.interventions import SamplingParams
 from photo51.model.sites import Edit, Sites
 from photo51.model.stripedhyena.cache import HyenaCache
-from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena
 from photo51.model.stripedhyena.walk import one_thread_each
 from photo51.model.tokenizer import BASE_IDS, is_base, token_ids, tokens_text
 from photo51.types import InputError
@@ -149,7 +149,7 @@ class Stream:
 
     def __init__(
         self,
-        model: StripedHyenaForCausalLM,
+        model: StripedHyena,
         rows: NDArray[np.integer],
         edits: Mapping[str, Edit] | None = None,
         keep: str | None = None,
@@ -226,7 +226,7 @@ class Stream:
 
 @torch.inference_mode()
 def generate(
-    model: StripedHyenaForCausalLM,
+    model: StripedHyena,
     prompts: NDArray[np.integer],
     length: int,
     *,
@@ -299,7 +299,7 @@ def write(stream: Stream, length: int, sampling: SamplingParams, *, read_last: b
 
 
 def open_stream(
-    model: StripedHyenaForCausalLM,
+    model: StripedHyena,
     prompts: NDArray[np.integer],
     rows: NDArray[np.integer],
     *,
@@ -328,7 +328,7 @@ def open_stream(
 
 @torch.inference_mode()
 def score(
-    model: StripedHyenaForCausalLM,
+    model: StripedHyena,
     sequences: NDArray[np.integer],
     prompt_length: int,
     *,

@@ -16,7 +16,7 @@ from photo51.genome.formats.fasta import Record
 from photo51.interventions.writing.generate import generate
 from photo51.model.families.adapters import DnaModel
 from photo51.model.sites import Sites
-from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena
 from photo51.model.tokenizer import BASE_IDS
 from photo51.progress import progress
 from photo51.sae.dictionary import Dictionary
@@ -104,9 +104,7 @@ def _see_strand(model: DnaModel, dictionary: Dictionary, windows: NDArray[np.uin
     return RecordSignals(z, surprise, bits, unexplained)
 
 
-def own_writing(
-    network: StripedHyenaForCausalLM, windows: NDArray[np.uint8], params: DebugDataParams
-) -> NDArray[np.uint8]:
+def own_writing(network: StripedHyena, windows: NDArray[np.uint8], params: DebugDataParams) -> NDArray[np.uint8]:
     """Windows whose bases after the prompt the model has written itself, (windows, length)."""
     # sixteen bases at least are written, however short the window
     prompt = min(params.prompt, windows.shape[1] - 16)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from photo51.model.stripedhyena.layers import HyenaMixer
-from photo51.model.stripedhyena.modeling import StripedHyenaBlock, StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena, StripedHyenaBlock
 from photo51.model.tokenizer import BASE_IDS
 from photo51.progress import progress
 from photo51.types import InputError
@@ -43,7 +43,7 @@ class MatrixMoments(NamedTuple):
     tokens: int
 
 
-def dense_matrices(model: StripedHyenaForCausalLM) -> dict[str, nn.Parameter]:
+def dense_matrices(model: StripedHyena) -> dict[str, nn.Parameter]:
     """Weights of all linear maps inside the blocks, by name."""
     return {
         f"{name}.weight": cast("nn.Parameter", module.weight)
@@ -52,7 +52,7 @@ def dense_matrices(model: StripedHyenaForCausalLM) -> dict[str, nn.Parameter]:
     }
 
 
-def unedited(model: StripedHyenaForCausalLM) -> list[tuple[str, int, str]]:
+def unedited(model: StripedHyena) -> list[tuple[str, int, str]]:
     """Every other weight: name, numbers in it, why an edit of dense matrices leaves it."""
     dense = dense_matrices(model)
     out = []
@@ -71,9 +71,7 @@ def unedited(model: StripedHyenaForCausalLM) -> list[tuple[str, int, str]]:
     return out
 
 
-def moments(
-    model: StripedHyenaForCausalLM, windows: NDArray[np.uint8], seed: int, batch: int = 4
-) -> dict[str, MatrixMoments]:
+def moments(model: StripedHyena, windows: NDArray[np.uint8], seed: int, batch: int = 4) -> dict[str, MatrixMoments]:
     """Moments of every dense matrix over windows (windows, length) of A, C, G, T; the last position of each is left
     out.
 
@@ -113,7 +111,7 @@ def moments(
 class _Tap(TorchFunctionMode):
     """Sees every linear map that runs, and adds up the moments of those of the model."""
 
-    def __init__(self, model: StripedHyenaForCausalLM):
+    def __init__(self, model: StripedHyena):
         super().__init__()
         self.names = {id(weight): name for name, weight in dense_matrices(model).items()}
         # the mixer multiplies a copy of its projection whose id is not the weight's: told by the mixer that runs

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from photo51.learnt.memory.curvature import Basis, dense_matrices
-from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena
 from photo51.progress import progress
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ def _largest(score: Tensor, n: int) -> Tensor:
 
 
 @contextmanager
-def swapped(model: StripedHyenaForCausalLM, weights: Mapping[str, Tensor]) -> Iterator[None]:
+def swapped(model: StripedHyena, weights: Mapping[str, Tensor]) -> Iterator[None]:
     """The model with other dense matrices, for as long as the block lasts."""
     dense = dense_matrices(model)
     before = {name: dense[name].data for name in weights}
@@ -122,7 +122,7 @@ class Editor:
 
     def __init__(
         self,
-        model: StripedHyenaForCausalLM,
+        model: StripedHyena,
         bases: Mapping[str, Sequence[Basis]],
         bits: Callable[[], NDArray[np.float64]],
         rise: float,

@@ -23,7 +23,7 @@ from photo51.genome.alphabet import codes, reverse_complement
 from photo51.interventions.writing.generate import generate, score
 from photo51.io.contracts.memory import MEMORY, MEMORY_CLASSES
 from photo51.learnt.words.chains import chain_bits, chain_law
-from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena
 from photo51.model.tokenizer import BASE_IDS
 from photo51.stats.multiple import benjamini_hochberg
 
@@ -88,7 +88,7 @@ def canary_references(
     return grouped, unseen
 
 
-def recital(model: StripedHyenaForCausalLM, ids: NDArray[np.uint8], params: MemoryParams) -> Recital:
+def recital(model: StripedHyena, ids: NDArray[np.uint8], params: MemoryParams) -> Recital:
     """Surprisal of sequences (n, prefix + suffix) behind a neutral context, on the better strand of each."""
     context = neutral_context(params)
     both = []
@@ -110,9 +110,7 @@ def neutral_context(params: MemoryParams) -> NDArray[np.uint8]:
 
 
 @torch.inference_mode()
-def greedy_similarity(
-    model: StripedHyenaForCausalLM, ids: NDArray[np.uint8], params: MemoryParams
-) -> NDArray[np.float64]:
+def greedy_similarity(model: StripedHyena, ids: NDArray[np.uint8], params: MemoryParams) -> NDArray[np.float64]:
     """1 - edit distance / length between each suffix and the likeliest continuation of what stands before it, (n,)."""
     context = neutral_context(params)
     out = []
@@ -141,10 +139,10 @@ def edit_distance(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.int6
 
 
 def audit_recitation(
-    model: StripedHyenaForCausalLM,
+    model: StripedHyena,
     subjects: Sequence[Recitable],
     params: MemoryParams,
-    fresh: StripedHyenaForCausalLM | None = None,
+    fresh: StripedHyena | None = None,
 ) -> pd.DataFrame:
     """Judge sequences against the references of their kind among them (contract `MEMORY`).
 

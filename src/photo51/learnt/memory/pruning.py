@@ -21,7 +21,7 @@ from photo51.learnt.evidence import EvidenceRow
 from photo51.learnt.memory.curvature import Basis, bases_of, dense_matrices, moments, unedited
 from photo51.learnt.memory.curvature_edit import CONTROLS, Editor, Weights, control, swapped
 from photo51.learnt.memory.exposure import Recitable, canary_references, neutral_context, recital
-from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena
 from photo51.types import InputError
 
 
@@ -77,7 +77,7 @@ def split_windows(windows: NDArray[np.uint8], params: PruneParams, label: str) -
 
 
 def prune(
-    model: StripedHyenaForCausalLM,
+    model: StripedHyena,
     parts: EditWindows,
     params: PruneParams,
     *,
@@ -199,14 +199,14 @@ def _halves(forget: Forget | None) -> tuple[Forget | None, Forget | None]:
     return chosen, judged
 
 
-def window_bits(model: StripedHyenaForCausalLM, windows: NDArray[np.uint8], batch: int) -> NDArray[np.float64]:
+def window_bits(model: StripedHyena, windows: NDArray[np.uint8], batch: int) -> NDArray[np.float64]:
     """Surprisal a base of each window (windows,), the first 64 bases left out."""
     # half of a short window at most
     nats = score(model, windows, min(64, windows.shape[1] // 2), batch=batch)
     return -nats.astype(np.float64).mean(axis=1) / np.log(2)
 
 
-def _gap(model: StripedHyenaForCausalLM, forget: Forget, reading: MemoryParams) -> Callable[[], float]:
+def _gap(model: StripedHyena, forget: Forget, reading: MemoryParams) -> Callable[[], float]:
     """How many bits a base what is to be forgotten is better known than unseen sequences, on the better strand."""
     groups = []
     for subjects in forget:
@@ -245,7 +245,7 @@ class _Judge:
 
     def __init__(
         self,
-        model: StripedHyenaForCausalLM,
+        model: StripedHyena,
         windows: NDArray[np.uint8],
         forget: Forget | None,
         params: PruneParams,

@@ -19,7 +19,7 @@ from photo51.genome.formats.fasta import Record, read_fasta
 from photo51.learnt.data.repeats import copy_numbers, corpus_words, read_records, repeats_by_class
 from photo51.learnt.evidence import EvidenceRow
 from photo51.learnt.memory.exposure import REFERENCE, Recitable, audit_recitation, canary_references, class_table
-from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena
 from photo51.types import InputError
 
 log = logging.getLogger(__name__)
@@ -139,13 +139,13 @@ def _place(record: Record, start: int, length: int) -> str:
 
 
 def recite(
-    model: StripedHyenaForCausalLM,
+    model: StripedHyena,
     params: MemoryParams,
     *,
     corpus: Path | None = None,
     canaries: Path | None = None,
     unseen: Path | None = None,
-    fresh: StripedHyenaForCausalLM | None = None,
+    fresh: StripedHyena | None = None,
 ) -> Recited:
     """Audit a model.
 

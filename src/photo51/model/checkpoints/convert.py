@@ -17,17 +17,18 @@ import torch
 from torch import Tensor
 
 from photo51.io import free_bytes, write_json
+from photo51.model.checkpoints.folder import RECORD, without_storage
 from photo51.model.checkpoints.presets import PRESETS, Preset
 from photo51.model.checkpoints.tensors import INDEX, Planned, WeightFiles, raw_bytes, write_weights
 from photo51.model.checkpoints.torchfile import TorchFile, file_parts
 from photo51.model.stripedhyena.configuration import StripedHyenaConfig
 from photo51.model.stripedhyena.layers import inverse_frequencies
-from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena
+from photo51.model.stripedhyena.pretrained import StripedHyenaForCausalLM, pretrained_config
 from photo51.progress import progress
 from photo51.types import InputError
 
 log = logging.getLogger(__name__)
-RECORD = "weights.json"
 _PREFIX = re.compile(r"^(?:module\.|_orig_mod\.|backbone\.)+")
 _EXTRA = re.compile(r"(?:^|\.)_extra_state$|\.mixer\.|\.filter\.t$|^unembed\.weight$")
 _TIED = "unembed.weight"
@@ -91,9 +92,10 @@ def convert(source: Path, out: Path, preset: Preset) -> str:
     for old in (*out.glob("model*.safetensors"), out / INDEX, out / RECORD):
         old.unlink(missing_ok=True)
     sha = write_weights(out, plan, progress(_tensors(weights, names, config), "convert", len(plan), "tensors"))
-    config.dtype = plan["embedding_layer.weight"].dtype
-    config.architectures = [StripedHyenaForCausalLM.__name__]
-    config.save_pretrained(out)
+    stated = pretrained_config(config)
+    stated.dtype = plan["embedding_layer.weight"].dtype
+    stated.architectures = [StripedHyenaForCausalLM.__name__]
+    stated.save_pretrained(out)
     write_json(
         {
             "digest": sha,
@@ -123,8 +125,8 @@ def _paths(weights: WeightsSource) -> list[Path]:
 
 def expected(config: StripedHyenaConfig) -> dict[str, tuple[int, ...]]:
     """Names and shapes of a model's tensors, without making them."""
-    with torch.device("meta"):
-        model = StripedHyenaForCausalLM(config)
+    with without_storage():
+        model = StripedHyena(config)
     return {name: tuple(t.shape) for name, t in model.state_dict().items()}
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -13,11 +15,12 @@ from torch import nn
 from photo51.model.checkpoints.hardware import check_weights
 from photo51.model.checkpoints.tensors import WeightFiles
 from photo51.model.stripedhyena.configuration import StripedHyenaConfig
-from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena
 from photo51.shipped import shipped_folder
 from photo51.types import InputError
 
 MODELS = "PHOTO51_MODELS"
+RECORD = "weights.json"  # what `photo51 convert` writes down beside the weights
 _EXACT = ("log_poles", "poles", "residues", "inv_freq")  # what decides timescales stays in float32
 
 
@@ -84,9 +87,7 @@ def read_config(folder: Path) -> dict:
         raise InputError(f"{path}: need JSON, got text that is none ({e})") from e
 
 
-def load(
-    folder: Path, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
-) -> StripedHyenaForCausalLM:
+def load(folder: Path, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu") -> StripedHyena:
     """Read a model folder, tensor by tensor, into a model in `dtype` (poles, residues and rotary frequencies in
     float32).
 
@@ -97,8 +98,8 @@ def load(
     """
     config = configuration(folder)
     check_weights(config.n_parameters(), str(folder), dtype, device)
-    with torch.device("meta"):
-        model = StripedHyenaForCausalLM(config)
+    with without_storage():
+        model = StripedHyena(config)
     files = WeightFiles.of(folder)
     want = {name: tuple(t.shape) for name, t in model.state_dict().items()}
     _check_names(files, want)
@@ -112,6 +113,21 @@ def load(
         state[name] = tensor.to(device, torch.float32 if name.endswith(_EXACT) else dtype)
     model.load_state_dict(state, assign=True)
     return model.eval().requires_grad_(requires_grad=False)
+
+
+@contextmanager
+def without_storage() -> Iterator[None]:
+    """Modules built inside have no storage, and nothing is drawn for it: torch imports its compiler for such draws."""
+    kinds: tuple[Any, ...] = (nn.Linear, nn.Embedding)
+    drawing = [kind.reset_parameters for kind in kinds]
+    for kind in kinds:
+        kind.reset_parameters = lambda _: None
+    try:
+        with torch.device("meta"):
+            yield
+    finally:
+        for kind, draw in zip(kinds, drawing, strict=True):
+            kind.reset_parameters = draw
 
 
 def _check_names(files: WeightFiles, want: dict[str, tuple[int, ...]]) -> None:
@@ -151,12 +167,12 @@ def fresh(
     *,
     dtype: torch.dtype = torch.float32,
     device: torch.device | str = "cpu",
-) -> StripedHyenaForCausalLM:
+) -> StripedHyena:
     """The same architecture with fresh weights: the control for everything that a trained model is claimed to know."""
     check_weights(config.n_parameters(), "random weights", dtype, device)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = StripedHyenaForCausalLM(config)
+        model = StripedHyena(config)
     for name, weight in model.named_parameters():
         weight.data = weight.data.to(weight.dtype if name.endswith(_EXACT) else dtype)
     cast("nn.Module", model).to(device)

@@ -25,7 +25,6 @@ from photo51.model.checkpoints.hardware import check_weights
 from photo51.model.checkpoints.tensors import tensor_digest
 from photo51.model.families.audit import Repair, audit_weights
 from photo51.model.families.interface import ModelReading, ModelSpec, Output, Over, Sequences, as_bytes
-from photo51.model.families.native import IDENTITY
 from photo51.model.families.spans import SpannedTokens, bases_per_token, tokenize
 from photo51.model.sites import EarlyExit, Sites
 from photo51.model.tokenizer import tokens_text
@@ -55,6 +54,7 @@ _PRE_NORM = {
     "mid": ("post_attention_layernorm", "in"),
     "mlp_out": ("mlp", "out"),
 }
+_OF_SAVING = ("architectures", "dtype", "torch_dtype", "transformers_version", "_name_or_path", "use_cache")
 _FAMILIES = {
     "llama": ModelFamily("model.embed_tokens", "model.layers", "model.norm", _PRE_NORM),
     "mistral": ModelFamily("model.embed_tokens", "model.layers", "model.norm", _PRE_NORM),
@@ -156,7 +156,7 @@ class Library:
             name=name if seed is None else f"{name}@random:{seed}",
             family=config.model_type,
             digest=tensor_digest(iter({k: v for k, v in model.state_dict().items() if v.is_floating_point()}.items())),
-            config={k: v for k, v in config.to_diff_dict().items() if k not in IDENTITY},
+            config={k: v for k, v in config.to_diff_dict().items() if k not in _OF_SAVING},
             d_model=config.hidden_size,
             n_layers=config.num_hidden_layers,
             block_kinds=(config.model_type,) * config.num_hidden_layers,

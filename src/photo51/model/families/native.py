@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from photo51.model.checkpoints.convert import RECORD
-from photo51.model.checkpoints.folder import configuration, converted, fresh, load, read_config, shipped_model
+from photo51.model.checkpoints.folder import RECORD, configuration, converted, fresh, load, read_config, shipped_model
 from photo51.model.checkpoints.hardware import check_precision, check_window
 from photo51.model.checkpoints.presets import PRESETS, Preset
 from photo51.model.checkpoints.tensors import WeightFiles, tensor_digest
@@ -22,12 +20,10 @@ from photo51.model.families.spans import SpannedTokens, base_tokens
 from photo51.model.sites import Sites
 from photo51.model.stripedhyena.cache import HyenaCache
 from photo51.model.stripedhyena.configuration import StripedHyenaConfig
-from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena
 from photo51.model.stripedhyena.products import dtype_label
 from photo51.model.tokenizer import BASE_IDS, PAD, tokens_text
 from photo51.types import InputError
-
-IDENTITY = ("architectures", "dtype", "torch_dtype", "transformers_version", "_name_or_path", "use_cache")
 
 
 def is_native(name: str) -> bool:
@@ -95,20 +91,20 @@ class Native:
     def __init__(
         self,
         name: str,
-        model: StripedHyenaForCausalLM,
+        model: StripedHyena,
         release: Preset | None = None,
         *,
         seed: int | None = None,
         digest_: str | None = None,
     ):
-        config = cast("StripedHyenaConfig", model.config)
+        config = model.config
         weights = model.embedding_layer.weight
         self._model, self.config, self.device, self.sites = model, config, weights.device, model.sites
         self.spec = ModelSpec(
             name=name if seed is None else f"{name}@random:{seed}",
             family=f"stripedhyena{config.generation}",
             digest=digest_ or tensor_digest(iter(model.state_dict().items())),
-            config={k: v for k, v in config.to_diff_dict().items() if k not in IDENTITY},
+            config=config.identity(),
             d_model=config.hidden_size,
             n_layers=config.num_hidden_layers,
             block_kinds=tuple(config.block_kinds),
@@ -123,7 +119,7 @@ class Native:
         )
 
     @property
-    def model(self) -> StripedHyenaForCausalLM:
+    def model(self) -> StripedHyena:
         """The model itself."""
         return self._model
 

@@ -21,7 +21,7 @@ from photo51.model.stripedhyena.layers import Attention, GatedMLP, HyenaMixer, R
 from photo51.model.stripedhyena.products import multiply
 
 if TYPE_CHECKING:
-    from photo51.model.stripedhyena.modeling import StripedHyenaBlock, StripedHyenaForCausalLM
+    from photo51.model.stripedhyena.modeling import StripedHyena, StripedHyenaBlock
 
 QUERIES = (
     128  # queries that attend together in a window (twice as many in full attention), at multiples of their number
@@ -280,7 +280,7 @@ class CpuBlock:
         self.begin, self.end = self.mix.begin, self.mix.end
 
 
-def cpu_blocks(model: StripedHyenaForCausalLM) -> list[CpuBlock]:
+def cpu_blocks(model: StripedHyena) -> list[CpuBlock]:
     """The model's blocks for a CPU, made anew when a weight has changed."""
     weights = [*model.parameters(), *model.buffers()]
     # a change in place raises the version; one of the storage changes the address

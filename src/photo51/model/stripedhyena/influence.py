@@ -20,7 +20,7 @@ from torch import Tensor
 from photo51.model.sites import Sites
 from photo51.model.stripedhyena.convolution import fir, modal_filter
 from photo51.model.stripedhyena.layers import HyenaMixer
-from photo51.model.stripedhyena.modeling import StripedHyenaBlock, StripedHyenaForCausalLM
+from photo51.model.stripedhyena.modeling import StripedHyena, StripedHyenaBlock
 
 
 class DirectInfluence(NamedTuple):
@@ -50,9 +50,7 @@ class DirectInfluence(NamedTuple):
         return float(self.mixed.sum() + self.biases.sum() + self.fed.sum()) + self.embedding
 
 
-def direct_influence(
-    model: StripedHyenaForCausalLM, ids: Tensor, direction: Callable[[Tensor], Tensor]
-) -> DirectInfluence:
+def direct_influence(model: StripedHyena, ids: Tensor, direction: Callable[[Tensor], Tensor]) -> DirectInfluence:
     """Share out what a direction reads of the residual stream at the last base of a sequence.
 
     Parameters

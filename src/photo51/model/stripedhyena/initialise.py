@@ -13,7 +13,7 @@ from photo51.model.stripedhyena.layers import HyenaFilter, RMSNorm, Rotary, inve
 
 @torch.no_grad()
 def initialise(module: nn.Module, config: StripedHyenaConfig) -> None:
-    """Small normal weights; output projections shrink with depth; long-filter timescales spread over 1 to 1,600 bases.
+    """Small normal weights, the same spread at every depth; long-filter timescales spread over 1 to 1,600 bases.
 
     Called for every module of a model, parts before the whole.
     """
@@ -30,15 +30,6 @@ def initialise(module: nn.Module, config: StripedHyenaConfig) -> None:
         module.inv_freq.copy_(inverse_frequencies(config))
     elif isinstance(module, HyenaFilter):
         _filter(module)
-    for output in _outputs(module):
-        # 2 · blocks outputs add up in the residual stream: their sum keeps the size of one
-        nn.init.normal_(output.weight, std=std / math.sqrt(2 * config.num_hidden_layers))
-
-
-def _outputs(module: nn.Module) -> list[nn.Linear]:
-    """Layers that write to the residual stream, among the direct parts of a module."""
-    names = ("out_filter_dense", "out_proj", "l3")
-    return [part for name, part in module.named_children() if name in names and isinstance(part, nn.Linear)]
 
 
 def _filter(module: HyenaFilter) -> None:

@@ -157,8 +157,9 @@ class Rotary(nn.Module):
 
 def inverse_frequencies(config: StripedHyenaConfig) -> Tensor:
     """Rotary frequencies `base^(-2i/d)`, (head_size / 2,)."""
-    exponent = torch.arange(0, config.head_size, 2, dtype=torch.float32) / config.head_size
-    return config.rotary_base**-exponent
+    # made on a CPU wherever the model is: on a device without storage, torch would import its compiler for this
+    exponent = torch.arange(0, config.head_size, 2, dtype=torch.float32, device="cpu") / config.head_size
+    return (config.rotary_base**-exponent).to(torch.get_default_device())
 
 
 class Attention(nn.Module):

@@ -1,15 +1,13 @@
-"""StripedHyena 1 and 2 as one `transformers` model in plain PyTorch."""
+"""StripedHyena 1 and 2 as one network in plain PyTorch; `pretrained` makes it a model of `transformers`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModelForCausalLM, GenerationMixin, PreTrainedModel
-from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from photo51.model.sites import EarlyExit, Sites, site_names, visit
 from photo51.model.stripedhyena.cache import HyenaCache
@@ -60,22 +58,29 @@ class StripedHyenaBlock(nn.Module):
         return state
 
 
-class StripedHyenaPreTrainedModel(PreTrainedModel):
-    """Weights, names and initialisation shared by StripedHyena models."""
+class Scored(NamedTuple):
+    """What `StripedHyena.forward` returns.
 
-    config_class = StripedHyenaConfig
-    base_model_prefix = ""
-    main_input_name = "input_ids"
-    _no_split_modules = ["StripedHyenaBlock"]  # noqa: RUF012
-    _supports_sdpa = True
-    _is_stateful = True
+    Attributes
+    ----------
+    loss
+        Mean cross-entropy (nats) against labels; None without any.
+    logits
+        Scores of the next token, (batch, length, vocabulary); None after an early exit.
+    past_key_values
+        State after the last token, where it was asked for.
+    hidden_states
+        `embed` and every `block.{i}.out`, (batch, length, d_model) each, where they were asked for.
+    """
 
-    def _init_weights(self, module: nn.Module) -> None:
-        initialise(module, cast("StripedHyenaConfig", self.config))
+    loss: Tensor | None
+    logits: Tensor | None
+    past_key_values: HyenaCache | None
+    hidden_states: tuple[Tensor, ...] | None
 
 
-class StripedHyenaForCausalLM(StripedHyenaPreTrainedModel, GenerationMixin):
-    """Next-base model; the embedding table serves as the output layer too.
+class StripedHyena(nn.Module):
+    """Next-base model with fresh weights; the embedding table serves as the output layer too.
 
     Parameters
     ----------
@@ -84,25 +89,19 @@ class StripedHyenaForCausalLM(StripedHyenaPreTrainedModel, GenerationMixin):
     """
 
     def __init__(self, config: StripedHyenaConfig):
-        super().__init__(config)
+        super().__init__()
+        self.config = config
+        self.assemble(config)
+        if not self.embedding_layer.weight.is_meta:
+            self.apply(lambda module: initialise(module, config))
+
+    def assemble(self, config: StripedHyenaConfig) -> None:
+        """Make the parts."""
         self.embedding_layer = nn.Embedding(config.vocab_size, config.hidden_size)
         self.blocks = nn.ModuleList(StripedHyenaBlock(config, i) for i in range(config.num_hidden_layers))
         self.norm = RMSNorm(config)
         self.sites = site_names(config.num_hidden_layers)
         self.cpu_kernels = True
-        self.post_init()
-
-    def get_input_embeddings(self) -> nn.Module:
-        """The embedding table."""
-        return self.embedding_layer
-
-    def set_input_embeddings(self, value: nn.Module) -> None:
-        """Replace the embedding table."""
-        self.embedding_layer = cast("nn.Embedding", value)
-
-    @classmethod
-    def _supports_default_dynamic_cache(cls) -> bool:
-        return False
 
     def hidden(
         self, input_ids: Tensor, *, cache: HyenaCache | None = None, sites: Sites | None = None
@@ -222,7 +221,7 @@ class StripedHyenaForCausalLM(StripedHyenaPreTrainedModel, GenerationMixin):
         logits_to_keep: int = 0,
         sites: Sites | None = None,
         **_ignored: object,
-    ) -> CausalLMOutputWithPast:
+    ) -> Scored:
         """Score the next token at every position.
 
         Parameters
@@ -271,35 +270,4 @@ class StripedHyenaForCausalLM(StripedHyenaPreTrainedModel, GenerationMixin):
             # position t is scored on token t + 1
             loss = F.cross_entropy(logits[:, :-1].flatten(0, 1).float(), labels[:, 1:].flatten(), ignore_index=-100)
         states = tuple(sites[name] for name in outs) if outs and sites is not None else None
-        return CausalLMOutputWithPast(
-            loss=loss,
-            logits=logits,
-            past_key_values=cache,  # type: ignore[arg-type]
-            hidden_states=states,
-        )
-
-    def prepare_inputs_for_generation(  # type: ignore[override]
-        self,
-        input_ids: Tensor,
-        past_key_values: HyenaCache | None = None,
-        attention_mask: Tensor | None = None,
-        **kwargs: object,
-    ) -> dict:
-        """Hand `forward` only the tokens the cache has not seen."""
-        if past_key_values is None:
-            past_key_values = HyenaCache(len(self.blocks)) if kwargs.get("use_cache", True) else None
-        if past_key_values is not None and past_key_values.seen:
-            # only what the cache has not read; its padding has been read by then
-            input_ids, attention_mask = input_ids[:, past_key_values.seen :], None
-        return {
-            "input_ids": input_ids,
-            "attention_mask": attention_mask,
-            "past_key_values": past_key_values,
-            "use_cache": past_key_values is not None,
-            "sites": kwargs.get("sites"),
-            "logits_to_keep": kwargs.get("logits_to_keep", 0),
-        }
-
-
-AutoConfig.register(StripedHyenaConfig.model_type, StripedHyenaConfig)
-AutoModelForCausalLM.register(StripedHyenaConfig, StripedHyenaForCausalLM)
+        return Scored(loss, logits, cache, states)
