@@ -173,6 +173,22 @@ def test_a_perfect_dictionary_recovers_everything_and_a_constant_nothing(model):
     assert abs(table.loc["all", "nats_constant"] - table.loc["all", "nats_original"]) > 1e-4
 
 
+def test_losses_are_the_same_whether_what_comes_before_the_site_is_read_once_or_every_time(model):
+    class Other:
+        """The model under an interface of which nothing is known but `forward`."""
+
+        spec, forward = model.spec, staticmethod(model.forward)
+
+    for site in ("embed", "block.0.out", "block.1.out"):
+        halved = identity(16, model.spec.origin(site), threshold=0.3)
+        mean = np.linspace(-1, 1, 16, dtype=np.float32)
+        once = splice(model, halved, Bases(), WINDOWS, mean)
+        pd.testing.assert_frame_equal(once, splice(Other(), halved, Bases(), WINDOWS, mean))
+        assert (once["nats_spliced"] - once["nats_original"]).abs().max() > 1e-4
+    middle = identity(16, model.spec.origin("block.0.mid"), threshold=0.3)  # not the whole stream: read every time
+    pd.testing.assert_frame_equal(*(splice(m, middle, Bases(), WINDOWS, mean) for m in (model, Other())))
+
+
 def test_edits_keep_the_shape_of_the_site(model):
     x = torch.randn(1, 5, 16)
     assert torch.allclose(reconstruct_site(identity(16, model.spec.origin("block.0.out")))(x, 0), x, atol=1e-6)

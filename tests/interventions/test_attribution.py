@@ -9,10 +9,10 @@ from scipy.integrate import quad
 
 from photo51.config.interventions import AttributionParams
 from photo51.interventions.attribution import contributions as a
-from photo51.interventions.attribution.tail import Tail
 from photo51.interventions.attribution.targets import ContrastTarget, Likelihood, NextBaseTarget
 from photo51.interventions.edits.dictionary import Instrument, LinearDictionary, activations
 from photo51.model.sites import Sites
+from photo51.model.stripedhyena.tail import Tail
 from photo51.types import InputError
 
 PARAMS = AttributionParams(steps=8, max_steps=64, ablated=6)

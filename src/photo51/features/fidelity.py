@@ -8,7 +8,7 @@ other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -21,8 +21,10 @@ from photo51.activations.extract import Sequences
 from photo51.config.features import FidelityParams
 from photo51.genome.axis.genomes import Genomes, core_rows
 from photo51.io.contracts.features import FIDELITY, LOSSES
-from photo51.model.families.adapters import DnaModel
+from photo51.model.families.interface import DnaModel
+from photo51.model.families.native import Native
 from photo51.model.sites import Edit, Sites
+from photo51.model.stripedhyena.tail import Tail, can_resume
 from photo51.progress import progress
 from photo51.sae.dictionary import Dictionary
 from photo51.types import STRANDS, InputError
@@ -82,17 +84,13 @@ def splice(
         raise InputError(f"{model.spec.name}: need a model that predicts base by base, got one that does not")
     site = dictionary.origin.site
     dictionary.origin.require(model.spec.origin(site), f"{model.spec.name}: activations")
-    edits: dict[str, dict[str, Edit]] = {
-        "original": {},
-        "spliced": {site: reconstruct_site(dictionary)},
-        "constant": {site: hold(mean)},
-    }
+    edits: dict[str, Edit | None] = {"original": None, "spliced": reconstruct_site(dictionary), "constant": hold(mean)}
     nats_of: dict[str, list[NDArray[np.float64]]] = {name: [] for name in edits}
     rows, strands = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=bool)]
     for window in progress(windows.to_dict("records"), "splice", unit="windows"):
         ids = genomes.window_sequence(window)
-        for name, edit in edits.items():
-            nats_of[name].append(_surprisal(model, ids, edit)[int(window["warmup"]) :])
+        for name, logits in _logits(model, ids, site, edits):
+            nats_of[name].append(_surprisal(logits, ids)[int(window["warmup"]) :])
         rows.append(core_rows(window))
         strands.append(np.full(len(rows[-1]), window["strand"] == "+"))
     losses = {f"nats_{name}": np.concatenate([np.zeros(0), *nats]) for name, nats in nats_of.items()}
@@ -119,15 +117,32 @@ def recovered(
     return FIDELITY.check(pd.DataFrame([_row(name, nats, inside) for name, inside in member.items()]))
 
 
-def _surprisal(model: DnaModel, ids: NDArray[np.uint8], edit: dict[str, Edit]) -> NDArray[np.float64]:
+@torch.no_grad()
+def _logits(
+    model: DnaModel, ids: NDArray[np.uint8], site: str, edits: Mapping[str, Edit | None]
+) -> Iterator[tuple[str, Tensor]]:
+    """Scores of the next token, (length, vocabulary), under each edit of a site."""
+    if isinstance(model, Native) and can_resume(site):
+        # what comes before the site is the same under every edit, and read once
+        tail, tokens = Tail(model.model, site), model.ids([ids])
+        reader = Sites([site], stop=True)
+        model.model.hidden(tokens, sites=reader)
+        for name, edit in edits.items():
+            hidden = tail(reader[site] if edit is None else edit(reader[site], 0))
+            yield name, model.model.logits(hidden)[0]
+        return
+    for name, edit in edits.items():
+        output = model.forward([ids], Sites(edit={site: edit}) if edit is not None else None)
+        assert output.logits is not None
+        yield name, output.logits[0]
+
+
+def _surprisal(logits: Tensor, ids: NDArray[np.uint8]) -> NDArray[np.float64]:
     """-log p of every base over A, C, G and T given those before it, (length,); NaN for the first and for other
     letters.
     """
-    with torch.no_grad():
-        output = model.forward([ids], Sites(edit=edit) if edit else None)
-    assert output.logits is not None
-    bases = torch.tensor([65, 67, 71, 84], device=output.logits[0].device)
-    log_p = torch.log_softmax(output.logits[0][:-1][:, bases].float(), -1).cpu().numpy()
+    bases = torch.tensor([65, 67, 71, 84], device=logits.device)
+    log_p = torch.log_softmax(logits[:-1][:, bases].float(), -1).cpu().numpy()
     # the first base has nothing before it
     hit = ids[1:, None] == np.array([65, 67, 71, 84])
     is_base = hit.any(axis=1)

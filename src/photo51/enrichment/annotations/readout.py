@@ -17,6 +17,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from photo51.enrichment.annotations.composition import K, kmer_codes
+from photo51.stats.quantiles import quantile_of_sorted
 from photo51.types import STRANDS, Strand
 
 
@@ -117,11 +118,14 @@ def dense_readout(
         group = slice(first, first + _CHANNELS)
         # laid channel by channel, since one channel of rows is a number out of every cache line
         for channel in np.concatenate([plus[:, group], minus[:, group]]).astype(np.float32).T.copy():
-            values = channel - np.median(channel[rows])
-            decisive = values[rows]
+            # one order serves median and both tails: subtraction keeps it
+            ordered = np.sort(channel[rows])
+            centre = ordered[(len(ordered) - 1) // 2 : len(ordered) // 2 + 1].mean()
+            ordered -= centre
+            values = channel - centre
             for sign in (1, -1):
-                # both tails: what is far below the median is a unit of its own
-                cut = np.quantile(sign * decisive, 1 - share)
+                # what is far below the median is a unit of its own
+                cut = quantile_of_sorted(ordered if sign == 1 else -ordered[::-1], 1 - share)
                 distance = sign * values
                 # a cut at or below 0: many values equal the median; active is then what is beyond it
                 beyond = np.maximum(distance - cut, 0) if cut > 0 else np.maximum(distance, 0)

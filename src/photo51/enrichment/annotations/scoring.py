@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from photo51.enrichment.annotations.domains import Domains
+from photo51.stats.quantiles import distinct_quantiles
 
 _TABLE_BYTES = 64 << 20  # instances by row, of the readings met last
 _AT_A_TIME = 25  # draws before it is asked whether more could change the answer
@@ -73,7 +74,7 @@ def graded(matrix: sp.csc_array, rows: NDArray[np.bool_], n_thresholds: int) -> 
         row, value = row[keep], value[keep]
         grid = value  # of a silent unit: empty
         if len(row):
-            grid = np.unique(np.quantile(value, np.arange(n_thresholds) / n_thresholds, method="lower"))
+            grid = distinct_quantiles(value, n_thresholds)
         parts.append(row)
         levels.append((np.searchsorted(grid, value, side="right") - 1).astype(np.int16))
         grids.append(grid)

@@ -23,6 +23,7 @@ from scipy.sparse.csgraph import connected_components
 
 from photo51.enrichment.annotations.leaks import canonical_kmers
 from photo51.enrichment.annotations.scoring import harmonic
+from photo51.stats.quantiles import distinct_quantiles
 
 _SHARED = 0.5  # share of an instance's k-mers that makes it a copy of another
 _ENTRIES = 40_000_000  # active entries of a chunk of units
@@ -254,7 +255,7 @@ def levels_of(matrix: sp.csc_array, bounds: NDArray[np.int64], n_levels: int) ->
             values = part.data[entries]
             if not len(values):
                 continue
-            steps = np.unique(np.quantile(values, np.arange(n_levels) / n_levels, method="lower"))
+            steps = distinct_quantiles(values, n_levels)
             grid[j, : len(steps)] = steps
             step = np.searchsorted(steps, values, side="right") - 1
             level[entries] = step + 1

@@ -18,11 +18,11 @@ from torch import Tensor
 
 from photo51.config.interventions import AblationParams, CausalityParams
 from photo51.interventions.attribution.explain import Bases
-from photo51.interventions.attribution.tail import Tail, copies
 from photo51.interventions.attribution.targets import base_scores
 from photo51.interventions.edits.dictionary import Instrument, activations, check_features
 from photo51.io.contracts.interventions import ABLATION, CAUSALITY
 from photo51.model.stripedhyena.cache import HyenaCache
+from photo51.model.stripedhyena.tail import Tail, copies
 from photo51.model.tokenizer import BASE_IDS
 from photo51.progress import progress
 from photo51.stats.resampling import pooled_p

@@ -20,10 +20,10 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from photo51.config.interventions import AttributionParams
-from photo51.interventions.attribution.tail import Tail
 from photo51.interventions.attribution.targets import Target
 from photo51.interventions.edits.dictionary import Instrument, activations
 from photo51.io.contracts.interventions import AGREEMENT
+from photo51.model.stripedhyena.tail import Tail
 
 log = logging.getLogger(__name__)
 GRADIENT_BASES = 2_048

@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from photo51.config.interventions import ScreenParams
-from photo51.interventions.attribution.tail import Tail, copies
 from photo51.interventions.attribution.targets import base_scores
 from photo51.interventions.edits.arms import random_directions
 from photo51.interventions.edits.dictionary import Instrument, activations
 from photo51.io.tables import Column, TableSpec
 from photo51.model.stripedhyena.cache import HyenaCache
+from photo51.model.stripedhyena.tail import Tail, copies
 from photo51.model.tokenizer import BASE_IDS, tokens_text
 from photo51.progress import progress
 from photo51.types import InputError

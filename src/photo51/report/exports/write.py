@@ -111,7 +111,7 @@ def _write_tsv(table: pd.DataFrame, folder: Path, name: str) -> None:
         sep="\t",
         index=False,
         float_format="%.9g",
-        compression={"method": "gzip", "mtime": 0} if long else None,
+        compression={"method": "gzip", "compresslevel": 6, "mtime": 0} if long else None,
     )
 
 

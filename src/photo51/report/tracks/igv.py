@@ -90,7 +90,7 @@ def data_uri(path: Path, *, compress: bool = False) -> str:
     raw = path.read_bytes()
     kind = "octet-stream"
     if compress:
-        raw, kind = gzip.compress(raw, 9, mtime=0), "gzip"
+        raw, kind = gzip.compress(raw, 6, mtime=0), "gzip"
     return f"data:application/{kind};base64,{base64.b64encode(raw).decode()}"
 
 

@@ -22,6 +22,11 @@ from photo51.types import InputError
 _AFTER = re.compile(r"block\.(\d+)\.out")
 
 
+def can_resume(site: str) -> bool:
+    """Whether the whole residual stream is at a site, so that what follows can be run from it alone."""
+    return site == "embed" or bool(_AFTER.fullmatch(site))
+
+
 class Tail:
     """The blocks after a site and the final norm.
 
@@ -40,7 +45,7 @@ class Tail:
 
     def __init__(self, model: StripedHyena, site: str):
         match = _AFTER.fullmatch(site)
-        if site not in model.sites or not (match or site == "embed"):
+        if site not in model.sites or not can_resume(site):
             raise InputError(f"site: need embed or block.{{i}}.out to resume from, got {site!r}")
         self.model = model
         # blocks after the site; `embed` is before all of them
