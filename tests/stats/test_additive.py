@@ -60,6 +60,20 @@ def test_log_odds_rank_and_fit_as_logistic_regression_does():
     assert deviance(y, got) < 0.95 * deviance(y, np.full(20_000, np.log(y.mean() / (1 - y.mean()))))
 
 
+def test_terms_of_two_levels_are_fitted_as_those_of_more():
+    rng = np.random.default_rng(6)
+    n = 3000
+    levels = np.concatenate([rng.integers(0, 9, (2, n)), rng.random((7, n)) < rng.random((7, 1)) ** 3]).astype(
+        np.uint16
+    )
+    y = rng.random(n) < 0.1 + 0.3 * levels[3] + 0.05 * levels[0]
+    fold = rng.integers(0, 3, n).astype(np.uint8)
+    two, more = np.array([9, 9, *[2] * 7]), np.array([9, 9, *[3] * 7])
+    got = logistic_scores(y[:, None], Terms(levels, two), fold)
+    np.testing.assert_allclose(got, logistic_scores(y[:, None], Terms(levels, more), fold), atol=1e-6)
+    assert got.std() > 0.3
+
+
 def test_rows_of_a_third_fold_teach_nothing():
     terms, signal, fold, rng = _world(seed=4)
     y = rng.random(4000) < 1 / (1 + np.exp(1 - signal))

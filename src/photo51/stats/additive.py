@@ -125,15 +125,13 @@ def logistic_scores(
     _check(y, terms, fold, allowed=(0, 1, 2))
     out = np.empty(y.shape, dtype=np.float32)
     fold = fold.astype(np.uint8)
+    # tables are made of the rows that teach alone
+    teaching = slice(None) if (fold < 2).all() else np.flatnonzero(fold < 2)
+    levels = np.ascontiguousarray(terms.levels[:, teaching])
     for j in range(y.shape[1]):
-        out[:, j] = _crossed_log_odds(
-            np.ascontiguousarray(y[:, j]).astype(np.uint8),
-            terms.levels,
-            terms.starts,
-            fold,
-            float(ridge),
-            sweeps,
-        )
+        labels = np.ascontiguousarray(y[teaching, j]).astype(np.uint8)
+        tables = _crossed_tables(labels, levels, terms.starts, fold[teaching], float(ridge), sweeps)
+        out[:, j] = _log_odds(terms.levels, terms.starts, fold, *tables)
     return out
 
 
@@ -213,26 +211,23 @@ def _centre(left, within):
 
 
 @numba.njit(cache=True, nogil=True)
-def _crossed_log_odds(y, levels, starts, fold, ridge, sweeps):
+def _crossed_tables(y, levels, starts, fold, ridge, sweeps):
+    """Intercept and tables learnt on each fold; `fold` is 0 or 1."""
     n = len(y)
     n_terms = len(starts) - 1
     tables = np.zeros((2, starts[-1]))
     base = np.zeros(2)
     rows, positives = np.zeros(2), np.zeros(2)
     for i in range(n):
-        if fold[i] < 2:
-            rows[fold[i]] += 1
-            positives[fold[i]] += y[i]
+        rows[fold[i]] += 1
+        positives[fold[i]] += y[i]
     for f in range(2):
         # half a positive more, so that a fold without any has finite log odds
         share = (positives[f] + 0.5) / (rows[f] + 1.0)
         base[f] = np.log(share / (1 - share))
-    side, teaches = np.empty(n, dtype=np.uint8), np.empty(n)
     against = np.empty(n)  # odds against, exp(-score): kept by multiplying, so that exp is taken once a level
     for i in range(n):
-        # a row of any other fold stands with fold 1, and weighs nothing
-        side[i], teaches[i] = min(fold[i], 1), 1.0 if fold[i] < 2 else 0.0
-        against[i] = np.exp(-base[side[i]])
+        against[i] = np.exp(-base[fold[i]])
     slope, curvature = np.zeros_like(tables), np.zeros_like(tables)
     factor = np.ones_like(tables)
     cells = np.empty((2, 2, 2))
@@ -244,10 +239,10 @@ def _crossed_log_odds(y, levels, starts, fold, ridge, sweeps):
         slope[:, there : starts[t + 1]], curvature[:, there : starts[t + 1]] = 0, 0
         taken, at, to = factor[:, here : starts[before + 1]], levels[before], levels[t]
         if taken.shape[1] == 2 and starts[t + 1] - there == 2:
-            _meet_two((against, y, teaches, side), at, taken, to, cells)
+            _meet_two((against, y, fold), at, taken, to, cells)
             slope[:, there : there + 2], curvature[:, there : there + 2] = cells[0], cells[1]
         else:
-            _meet((against, y, teaches, side), at, taken, to, slope[:, there:], curvature[:, there:])
+            _meet((against, y, fold), at, taken, to, slope[:, there:], curvature[:, there:])
         for f in range(2):
             for level in range(there, starts[t + 1]):
                 # Newton for one level; rows of a term have one level each, so that levels do not meet
@@ -256,9 +251,15 @@ def _crossed_log_odds(y, levels, starts, fold, ridge, sweeps):
                 tables[f, level] += step
                 factor[f, level] = np.exp(-step) if step != 0.0 else 1.0
         before = t
+    return base, tables
+
+
+@numba.njit(cache=True, nogil=True)
+def _log_odds(levels, starts, fold, base, tables):
+    """Each row scored by the fold that it had no part in."""
+    n_terms, n = levels.shape
     out = np.empty(n, dtype=np.float32)
     for i in range(n):
-        # scored by the fold that the row had no part in
         other = 1 - fold[i] if fold[i] < 2 else 1
         s = base[other]
         for t in range(n_terms):
@@ -271,21 +272,21 @@ def _crossed_log_odds(y, levels, starts, fold, ridge, sweeps):
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _meet(rows, at, factor, to, slope, curvature):
     """Take the step of a term, and add the derivatives of the log likelihood at the levels of the next."""
-    against, y, teaches, side = rows
+    against, y, side = rows
     for i in range(len(against)):
         odds = against[i] * factor[side[i], at[i]]
         against[i] = odds
         # chance from odds against, e^(−score)
         p = 1.0 / (1.0 + odds)
-        slope[side[i], to[i]] += teaches[i] * (y[i] - p)
-        curvature[side[i], to[i]] += teaches[i] * p * (1.0 - p)
+        slope[side[i], to[i]] += y[i] - p
+        curvature[side[i], to[i]] += p * (1.0 - p)
 
 
 # sums in any order: in one order, additions wait for each other, as they do in `_meet`
 @numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 def _meet_two(rows, at, factor, to, out):
     """As `_meet` where both terms have two levels; sums of both derivatives by fold and level, (2, 2, 2)."""
-    against, y, teaches, side = rows
+    against, y, side = rows
     a, b, c, d = factor[0, 0], factor[0, 1], factor[1, 0], factor[1, 1]
     first = first_x = first_z = first_xz = second = second_x = second_z = second_xz = 0.0
     for i in range(len(against)):
@@ -293,7 +294,7 @@ def _meet_two(rows, at, factor, to, out):
         odds = against[i] * (of_1 if side[i] else of_0)
         against[i] = odds
         p = 1.0 / (1.0 + odds)
-        u, v = teaches[i] * (y[i] - p), teaches[i] * p * (1.0 - p)
+        u, v = y[i] - p, p * (1.0 - p)
         x, z = float(to[i]), float(side[i])
         first += u
         first_x += u * x
