@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from photo51.activations.burn_in import burn_in
 from photo51.activations.extract import cores
@@ -276,7 +276,7 @@ def auroc(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> NDArray[
     positive
         (n, classes).
     """
-    ranks = rankdata(scores, axis=0)
+    ranks = scipy.stats.rankdata(scores, axis=0)
     n = positive.sum(axis=0).astype(np.float64)
     total = ranks.T @ positive.astype(np.float64)
     return np.asarray((total - n * (n + 1) / 2) / (n * (len(positive) - n)))

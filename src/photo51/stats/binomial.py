@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 
 def clopper_pearson(
@@ -32,8 +32,8 @@ def clopper_pearson(
         raise ValueError("successes: need 0 <= successes <= trials")
     tail = (1 - level) / 2
     # P(K ≥ k | π) = tail, and P(K ≤ k | π) = tail for the upper limit, are quantiles of a beta distribution
-    low = np.where(k > 0, stats.beta.ppf(tail, np.maximum(k, 1), n - k + 1), 0.0)
-    high = np.where(k < n, stats.beta.isf(tail, k + 1, np.maximum(n - k, 1)), 1.0)
+    low = np.where(k > 0, scipy.stats.beta.ppf(tail, np.maximum(k, 1), n - k + 1), 0.0)
+    high = np.where(k < n, scipy.stats.beta.isf(tail, k + 1, np.maximum(n - k, 1)), 1.0)
     return low, high
 
 
@@ -46,5 +46,5 @@ def poisson_limits(counted: int, level: float = 0.95) -> tuple[float, float]:
     """
     tail = (1 - level) / 2
     # P(N ≥ n | μ) is P(χ²₂ₙ ≤ 2 μ)
-    low = float(stats.chi2.ppf(tail, 2 * counted) / 2) if counted else 0.0
-    return low, float(stats.chi2.isf(tail, 2 * counted + 2) / 2)
+    low = float(scipy.stats.chi2.ppf(tail, 2 * counted) / 2) if counted else 0.0
+    return low, float(scipy.stats.chi2.isf(tail, 2 * counted + 2) / 2)

@@ -12,7 +12,7 @@ Clopper and Pearson 1934, Biometrika 26:404, doi:10.1093/biomet/26.4.404 (binomi
 
 from __future__ import annotations
 
-from scipy.stats import binom
+import scipy
 
 ALPHA = 0.05
 
@@ -38,7 +38,7 @@ def count_p(successes: int, cases: int, chance: float = ALPHA) -> float:
     """
     if not 0 <= successes <= cases:
         raise ValueError(f"successes: need 0 to {cases}, got {successes}")
-    return float(binom.sf(successes - 1, cases, chance)) if cases else 1.0
+    return float(scipy.stats.binom.sf(successes - 1, cases, chance)) if cases else 1.0
 
 
 def sign_p(wins: int, losses: int) -> float:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 FEATURES_AT_ONCE = 256
 STEPS = 100
@@ -69,7 +69,7 @@ def _chunk(y: NDArray, x: NDArray, f: NDArray) -> tuple[NDArray, NDArray, NDArra
     _, null_fit, _ = _fit(y, design, design.shape[2] - 1)
     # penalised likelihood ratio, χ² with one degree of freedom; both fits have the penalty of the whole design
     ratio = np.maximum(2 * (full_fit - null_fit), 0.0)
-    return full[:, -1], np.sqrt(covariance[:, -1, -1]), stats.chi2.sf(ratio, 1)
+    return full[:, -1], np.sqrt(covariance[:, -1, -1]), scipy.stats.chi2.sf(ratio, 1)
 
 
 def _fit(y: NDArray, design: NDArray, free: int) -> tuple[NDArray, NDArray, NDArray]:

@@ -14,8 +14,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, stats
+from scipy import optimize
 from scipy.linalg import eigh, qr
 
 from photo51.types import InputError
@@ -294,7 +295,7 @@ def _slopes(
     se = np.where(varies, np.sqrt(error / safe), np.nan)
     t = np.where(varies, beta / np.sqrt(error / safe), 0.0)
     tail = df if tail_df is None else tail_df
-    return Association(beta, se, t, np.where(varies, 2 * stats.t.sf(np.abs(t), tail), 1.0))
+    return Association(beta, se, t, np.where(varies, 2 * scipy.stats.t.sf(np.abs(t), tail), 1.0))
 
 
 def largest_p_without_one(
@@ -326,7 +327,7 @@ def largest_p_without_one(
         df = max(null.df - int(in_group.sum()), 1)
         rest = np.maximum(error - error_terms[in_group].sum() - beta**2 * safe, 1e-300) / df
         t = np.abs(beta) / np.sqrt(rest / safe)
-        out = np.maximum(out, np.where(varies, 2 * stats.t.sf(t, np.minimum(tail, df)), 1.0))
+        out = np.maximum(out, np.where(varies, 2 * scipy.stats.t.sf(t, np.minimum(tail, df)), 1.0))
     return out
 
 
@@ -406,4 +407,4 @@ def lambda_gc(p: ArrayLike) -> float:
     if not len(finite):
         return float("nan")
     # χ²₁ has median 0.4549
-    return float(np.median(stats.chi2.isf(finite, 1)) / stats.chi2.ppf(0.5, 1))
+    return float(np.median(scipy.stats.chi2.isf(finite, 1)) / scipy.stats.chi2.ppf(0.5, 1))

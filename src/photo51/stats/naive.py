@@ -7,8 +7,8 @@ calibration`).
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from photo51.stats.resampling import monte_carlo_p
 
@@ -24,7 +24,7 @@ def fisher(overlap: ArrayLike, active: ArrayLike, covered: ArrayLike, rows: Arra
         Active bases, annotated bases, and bases in all.
     """
     return np.asarray(
-        stats.hypergeom.sf(np.asarray(overlap, dtype=np.int64) - 1, rows, covered, active), dtype=np.float64
+        scipy.stats.hypergeom.sf(np.asarray(overlap, dtype=np.int64) - 1, rows, covered, active), dtype=np.float64
     )
 
 
@@ -35,7 +35,7 @@ def midpoint_binomial(hits: ArrayLike, runs: ArrayLike, coverage: ArrayLike) -> 
     ----------
     McLean et al. 2010 (GREAT), Nat Biotechnol 28:495, doi:10.1038/nbt.1630
     """
-    return np.asarray(stats.binom.sf(np.asarray(hits, dtype=np.int64) - 1, runs, coverage), dtype=np.float64)
+    return np.asarray(scipy.stats.binom.sf(np.asarray(hits, dtype=np.int64) - 1, runs, coverage), dtype=np.float64)
 
 
 def shuffled_overlaps(

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse, stats
+from scipy import sparse
 
 from photo51.stats.stratified import Alternative, StratifiedDesign, informative_strata, sparse_table
 
@@ -82,7 +83,7 @@ def _dense_ranks(dense: NDArray[np.float64], design: StratifiedDesign) -> NDArra
     out = np.empty_like(dense, dtype=float)
     for g in range(len(design.size)):
         rows = design.stratum == g
-        out[rows] = stats.rankdata(dense[rows], axis=0) - (design.size[g] + 1) / 2.0
+        out[rows] = scipy.stats.rankdata(dense[rows], axis=0) - (design.size[g] + 1) / 2.0
     return out
 
 

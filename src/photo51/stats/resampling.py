@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 
 class Estimate(NamedTuple):
@@ -187,7 +187,7 @@ def small_sample_factor(n: int, level: float = 0.95) -> float:
     if n < 2:
         return float("nan")
     upper = (1 + level) / 2
-    return float(stats.t.ppf(upper, n - 1) / stats.norm.ppf(upper) * np.sqrt(n / (n - 1)))
+    return float(scipy.stats.t.ppf(upper, n - 1) / scipy.stats.norm.ppf(upper) * np.sqrt(n / (n - 1)))
 
 
 def wilson(successes: ArrayLike, trials: ArrayLike, level: float = 0.95) -> tuple[NDArray, NDArray]:
@@ -198,7 +198,7 @@ def wilson(successes: ArrayLike, trials: ArrayLike, level: float = 0.95) -> tupl
     Wilson 1927, J Am Stat Assoc 22:209, doi:10.1080/01621459.1927.10502953
     """
     k, n = np.asarray(successes, dtype=np.float64), np.asarray(trials, dtype=np.float64)
-    z = stats.norm.isf((1 - level) / 2)
+    z = scipy.stats.norm.isf((1 - level) / 2)
     with np.errstate(invalid="ignore", divide="ignore"):
         share = k / n
         # roots of (share − π)² = z² π (1 − π) / n in π
@@ -236,5 +236,5 @@ def block_t(sums: NDArray[np.float64]) -> BlockT:
     # equal sums differ by rounding, over which a t would be enormous
     flat = sd <= 1e-12 * np.abs(sums).max(axis=0, initial=0.0)
     t = np.where(flat, 0.0, sums.mean(axis=0) * np.sqrt(n) / np.where(flat, 1.0, sd))
-    upper, lower = stats.t.sf(t, n - 1), stats.t.cdf(t, n - 1)
+    upper, lower = scipy.stats.t.sf(t, n - 1), scipy.stats.t.cdf(t, n - 1)
     return BlockT(t, np.where(flat, 1.0, upper), np.where(flat, 1.0, lower))

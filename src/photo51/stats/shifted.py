@@ -33,9 +33,9 @@ from typing import NamedTuple
 
 import numba
 import numpy as np
+import scipy
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy import stats
 
 from photo51.stats.lanes import WIDTH, add_row, add_square, add_weighted
 
@@ -208,7 +208,7 @@ def tail_p(observed: float, draws: NDArray[np.floating], df: int) -> float:
         return float(by_draws)
     share = _ANCHOR / (1.0 + n)
     # the quantile of Student that has the same tail lies at the anchor; beyond, both are scaled alike
-    return float(stats.t.sf(observed * (stats.t.isf(share, df) / anchor), df))
+    return float(scipy.stats.t.sf(observed * (scipy.stats.t.isf(share, df) / anchor), df))
 
 
 @numba.njit(cache=True, nogil=True)

@@ -12,8 +12,9 @@ from typing import Literal, NamedTuple
 
 import numba
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse, special, stats
+from scipy import sparse, special
 
 from photo51.stats.rank_null import RankTails, Ties, rank_tails
 
@@ -424,7 +425,7 @@ def rank_correlation(values: ArrayLike | sparse.spmatrix, target: ArrayLike) -> 
     """Spearman's correlation of every column (n, n_columns), dense or sparse, with a vector (n,); 0 where one is
     constant.
     """
-    centred = stats.rankdata(np.asarray(target, dtype=float))
+    centred = scipy.stats.rankdata(np.asarray(target, dtype=float))
     centred = centred - centred.mean()
     table = sparse_table(values, len(centred)).tocsc()
     table.eliminate_zeros()

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import anndata as ad
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy import sparse, stats
+from scipy import sparse
 
 from photo51.codes.store import CodesStore
 from photo51.genome.axis.workspace import Workspace
@@ -238,7 +239,7 @@ def rank_normal(burden: NDArray[np.float64]) -> NDArray[np.float64]:
     ----------
     Blom 1958; McCaw et al. 2020, doi:10.1111/biom.13214.
     """
-    ranks = stats.rankdata(burden, axis=0)
+    ranks = scipy.stats.rankdata(burden, axis=0)
     # (rank − 3/8) / (n + 1/4): Blom's approximation of expected normal order statistics
-    normal = stats.norm.ppf((ranks - 0.375) / (len(burden) + 0.25))
+    normal = scipy.stats.norm.ppf((ranks - 0.375) / (len(burden) + 0.25))
     return np.where(burden.std(0) > 0, normal, 0.0)

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy import sparse, stats
+from scipy import sparse
 
 from photo51.biomarkers.cohorts.burden import Alleles, rank_normal
 from photo51.biomarkers.cohorts.cohort import Cohort, upper_half
@@ -195,7 +196,7 @@ def _predicted(cohort: Cohort, values: NDArray[np.float64], fold: NDArray[np.int
         weights = np.linalg.solve(kernel[np.ix_(train, train)] + RIDGE * np.eye(len(train)), y - y.mean())
         score[test] = y.mean() + kernel[np.ix_(test, train)] @ weights
     if not cohort.is_binary:
-        return float(stats.pearsonr(score, cohort.phenotype)[0]) if score.std() > 0 else 0.0, np.nan
+        return float(scipy.stats.pearsonr(score, cohort.phenotype)[0]) if score.std() > 0 else 0.0, np.nan
     labels = cohort.phenotype.astype(np.int64)
     # fold and clade: scores of different folds come from different models and are not compared
     blocks = np.array([f"{f}\x1f{c}" for f, c in zip(fold, cohort.clade, strict=True)])

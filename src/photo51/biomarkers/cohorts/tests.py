@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from photo51.biomarkers.cohorts.cohort import Cohort
 from photo51.biomarkers.cohorts.stability import SelectionStability, stability_selection
@@ -99,8 +99,8 @@ def discover(cohort: Cohort, params: CohortParams, min_clades: int | None = None
     components = related.vectors[:, ::-1][:, : params.components]
     with_components = np.column_stack([cohort.covariates, components])
     on_components = score_test(cohort.burden, fit_null(cohort.phenotype, related, with_components, h2=0.0))
-    ranks = stats.rankdata(cohort.burden, axis=0)
-    on_ranks = score_test(ranks, fit_null(stats.rankdata(cohort.phenotype), related, h2=0.0))
+    ranks = scipy.stats.rankdata(cohort.burden, axis=0)
+    on_ranks = score_test(ranks, fit_null(scipy.stats.rankdata(cohort.phenotype), related, h2=0.0))
     stable = stability_selection(
         null.whiten(cohort.burden),
         null.residual,

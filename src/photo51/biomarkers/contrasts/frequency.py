@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from photo51.types import InputError
 
@@ -77,5 +77,5 @@ def _within(first: pd.Series, second: pd.Series, labels: NDArray[np.int64]) -> f
         rows = (labels == label) & np.isfinite(x) & np.isfinite(y)
         # below 20 variants a correlation of 0.8 may be luck
         if rows.sum() >= ENOUGH and np.ptp(x[rows]) > 0 and np.ptp(y[rows]) > 0:
-            correlations.append(abs(float(stats.spearmanr(x[rows], y[rows]).statistic)))
+            correlations.append(abs(float(scipy.stats.spearmanr(x[rows], y[rows]).statistic)))
     return max(correlations)

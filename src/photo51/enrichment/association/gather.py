@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from photo51 import __version__
 from photo51.config.enrichment import EnrichParams
@@ -110,9 +110,9 @@ def adjusted_rates(rotated: pd.DataFrame) -> pd.DataFrame:
     table = pd.DataFrame(rows)
     n, doubt = table["n"], _DOUBT / len(table)
     # P(X ≥ n_05): the survival function is of more than its argument
-    many = stats.binom.sf(table["n_05"] - 1, n, BAND[1])
-    few = stats.binom.cdf(table["n_05"], n, BAND[0])
-    tail = stats.binom.sf(table["n_001"] - 1, n, MOST)
+    many = scipy.stats.binom.sf(table["n_05"] - 1, n, BAND[1])
+    few = scipy.stats.binom.cdf(table["n_05"], n, BAND[0])
+    tail = scipy.stats.binom.sf(table["n_001"] - 1, n, MOST)
     table["rate_05"], table["rate_001"] = table["n_05"] / n, table["n_001"] / n
     table["tolerance"] = doubt
     out = (many < doubt) | (few < doubt) | (tail < doubt)
@@ -192,8 +192,8 @@ def calibration(
             **{f"fpr_{level}_se": _error_of_share(rotated, float(f"0.{level}")) for level in LEVELS},
             **{f"fpr_adjusted_{level}": _share(adjusted, float(f"0.{level}")) for level in LEVELS},
             # distance of the p-values of shifted features from uniform ones, which is what they should be
-            "ks_distance": float(stats.kstest(p, "uniform").statistic) if len(p) else None,
-            "ks_distance_adjusted": float(stats.kstest(adjusted, "uniform").statistic) if len(adjusted) else None,
+            "ks_distance": float(scipy.stats.kstest(p, "uniform").statistic) if len(p) else None,
+            "ks_distance_adjusted": float(scipy.stats.kstest(adjusted, "uniform").statistic) if len(adjusted) else None,
         }
         curves.append(_curves(rotated, "rotated"))
     return Calibration(figures, QQ.check(pd.concat(curves, ignore_index=True)))

@@ -15,9 +15,9 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+import scipy
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy import stats
 
 from photo51.enrichment.annotations.design import Design, Family
 from photo51.enrichment.association.tracks import column_track, faults, levelled, run_counts
@@ -127,8 +127,8 @@ class _Pairs:
             ("or_lo", odds * np.exp(-error)),
             ("or_hi", odds * np.exp(error)),
             ("z_rot", z),
-            ("p_rot", np.maximum(stats.norm.sf(z), SMALLEST_P)),
-            ("p_depleted", np.maximum(stats.norm.cdf(z), SMALLEST_P)),
+            ("p_rot", np.maximum(scipy.stats.norm.sf(z), SMALLEST_P)),
+            ("p_depleted", np.maximum(scipy.stats.norm.cdf(z), SMALLEST_P)),
             # a lower bound of the attainable p, which tells pairs that could not be discoveries whatever they overlap
             ("p_floor", np.maximum(10.0**m.log10_floor, SMALLEST_P)),
         ):

@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
@@ -193,7 +193,7 @@ def tell(x: NDArray[np.float32], windows: RegionWindows, group: NDArray[np.int64
 def aurocs(x: NDArray[np.floating], inside: NDArray[np.bool_]) -> NDArray[np.float64]:
     """AUROC of every column, ties counted half, (n_columns,)."""
     n, k = len(inside), int(inside.sum())
-    ranks = rankdata(x, axis=0)[inside].sum(axis=0)
+    ranks = scipy.stats.rankdata(x, axis=0)[inside].sum(axis=0)
     # Mann-Whitney: ranks less the smallest they can be, over the number of pairs
     return np.asarray((ranks - k * (k + 1) / 2) / (k * (n - k)), dtype=np.float64)
 

@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import scipy
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.stats import beta
 
 from photo51.codes import CodesStore
 from photo51.config.enrichment import ConceptParams, NoveltyParams
@@ -155,7 +155,7 @@ def is_pure(inside: NDArray[np.bool_], chance: float, active: NDArray[np.integer
     # as many runs inside as the share of bases inside: not a whole number, which the beta quantile allows
     hits = share * runs
     # lower Clopper-Pearson limit at 97.5 %
-    low = float(beta.ppf(0.025, hits, runs - hits + 1)) if hits > 0 else 0.0
+    low = float(scipy.stats.beta.ppf(0.025, hits, runs - hits + 1)) if hits > 0 else 0.0
     # as Cohen's κ: what is gained of what could be
     return (low - chance) / (1 - chance) >= gain
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from photo51.geometry.controls.evidence import Bench, Control, control_verdict, not_tested
 from photo51.stats.resampling import monte_carlo_p
@@ -116,12 +116,12 @@ def beyond(distances: tuple[NDArray[np.float64], ...], lineage: NDArray[np.str_]
     upper = np.triu_indices(len(lineage), 1)
     covariates = (-words, np.abs(gc[:, None] - gc))
     # pairs once; ranks, so that only the order of distances counts
-    nuisance = np.column_stack([np.ones(len(upper[0])), *(rankdata(d[upper]) for d in covariates)])
+    nuisance = np.column_stack([np.ones(len(upper[0])), *(scipy.stats.rankdata(d[upper]) for d in covariates)])
     # orthonormal basis of the nuisances: what is left after projection is partial
     q = np.linalg.qr(nuisance)[0]
 
     def left(d: NDArray[np.float64]) -> NDArray[np.float64]:
-        r = rankdata(d[upper])
+        r = scipy.stats.rankdata(d[upper])
         r -= q @ (q.T @ r)
         return r / max(float(np.linalg.norm(r)), 1e-12)
 

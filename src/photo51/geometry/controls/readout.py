@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse import csr_matrix, diags
-from scipy.stats import rankdata
 
 from photo51.stats.resampling import random_shifts, rotate
 
@@ -62,7 +62,7 @@ def spearman_rho(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
     ok = np.isfinite(a) & np.isfinite(b)
     if ok.sum() < 10 or np.ptp(a[ok]) == 0 or np.ptp(b[ok]) == 0:
         return float("nan")
-    return float(np.corrcoef(rankdata(a[ok]), rankdata(b[ok]))[0, 1])
+    return float(np.corrcoef(scipy.stats.rankdata(a[ok]), scipy.stats.rankdata(b[ok]))[0, 1])
 
 
 def area_under_roc(score: NDArray[np.floating], label: NDArray[np.bool_]) -> float:
@@ -72,7 +72,7 @@ def area_under_roc(score: NDArray[np.floating], label: NDArray[np.bool_]) -> flo
     if not positives or not negatives:
         return float("nan")
     # Mann and Whitney: rank sum of the positives less its smallest value, over all pairs
-    return float((rankdata(score)[label].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+    return float((scipy.stats.rankdata(score)[label].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
 def shifted_null(
@@ -101,7 +101,7 @@ def ranks(values: NDArray[np.floating]) -> NDArray[np.float64]:
     """Ranks of known values, NaN elsewhere."""
     out = np.full(len(values), np.nan)
     ok = np.isfinite(values)
-    out[ok] = rankdata(values[ok])
+    out[ok] = scipy.stats.rankdata(values[ok])
     return out
 
 

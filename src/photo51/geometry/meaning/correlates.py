@@ -20,9 +20,9 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import scipy
 from numba import njit, prange
 from numpy.typing import NDArray
-from scipy import stats
 
 from photo51.geometry.meaning.biology import Quantity
 from photo51.io.contracts.geometry import MEANING
@@ -80,7 +80,7 @@ class Placing(NamedTuple):
         """(n,) which of `BINS` equal groups along the coordinate each token is in; equal places are in one group."""
         # tokens stand in the order of the genome: ties broken by it would make a constant coordinate a map of the
         # genome
-        rank = stats.rankdata(self.coordinate, method="min").astype(np.int64) - 1
+        rank = scipy.stats.rankdata(self.coordinate, method="min").astype(np.int64) - 1
         return rank * BINS // max(len(rank), 1)
 
     @property

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from ripser import ripser
-from scipy import stats
 from scipy.sparse import coo_matrix
 from scipy.sparse.linalg import lsqr
 from scipy.spatial import cKDTree
@@ -180,5 +180,5 @@ def coordinate_stability(
     if first.kind == "angle":
         return circular_agreement(a, b)
     # equal places share their mean rank; by the order of tokens any two constant coordinates would agree
-    ranks = stats.rankdata(np.stack([a, b]), axis=1)
+    ranks = scipy.stats.rankdata(np.stack([a, b]), axis=1)
     return float(abs(np.corrcoef(ranks)[0, 1])) if (np.ptp(ranks, axis=1) > 0).all() else float("nan")

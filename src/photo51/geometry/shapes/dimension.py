@@ -8,8 +8,8 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 from scipy.sparse.csgraph import dijkstra
 from scipy.spatial.distance import cdist
 from sklearn.linear_model import Ridge
@@ -122,7 +122,7 @@ def turns(x: NDArray[np.float64], t: NDArray[np.float64], *, closed: bool, n_bin
         (n,) coordinate: angle or place.
     """
     # rank of each token: bins of equal numbers, not of equal width; tokens of one place are in one bin
-    rank = stats.rankdata(t, method="min").astype(np.int64) - 1
+    rank = scipy.stats.rankdata(t, method="min").astype(np.int64) - 1
     bin_of = rank * n_bins // max(len(t), 1)
     curve = np.stack([x[bin_of == b].mean(0) for b in np.unique(bin_of)]) if len(t) >= n_bins else np.zeros((0, 1))
     if len(curve) < 4:

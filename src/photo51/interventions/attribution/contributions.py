@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import scipy
 import torch
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 from torch import Tensor
 
 from photo51.config.interventions import AttributionParams
@@ -235,4 +235,4 @@ def spearman(table: pd.DataFrame) -> float:
     """Rank correlation of contribution and ablation; NaN below 3 features."""
     if len(table) < 3:
         return float("nan")
-    return float(spearmanr(table["contribution"], table["ablation"]).statistic)
+    return float(scipy.stats.spearmanr(table["contribution"], table["ablation"]).statistic)
