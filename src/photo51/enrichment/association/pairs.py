@@ -29,7 +29,7 @@ from photo51.stats.screen import Moments, period3, screen_moments, smooth
 from photo51.stats.shifted import shifted_test
 
 TESTED = "tested"
-_SPECTRA_BYTES = 256 << 20  # transforms of features that are kept for the next mask
+_SPECTRA_BYTES = 256 << 20  # transforms of features that are kept for the next mask, and of masks for the next features
 _STEPPING = 0.1  # `period3` above which a feature's variance needs full resolution
 
 
@@ -187,13 +187,16 @@ class _Pairs:
             # a few features at a time, whose transforms serve every mask, and each mask's serve these few
             columns = np.flatnonzero(later.any(axis=1))
             step = max(1, _SPECTRA_BYTES // (48 * self.design.workspace.n_rows))
+            # single precision takes 8 bytes a point, double 16
+            all_fit = sum(16 * mask.points for mask in masks.values()) <= _SPECTRA_BYTES
             for batch in (columns[i : i + step] for i in range(0, len(columns), step)):
                 spreads = {j: self._spread(family, j) for j in batch.tolist()}
                 for t, mask in masks.items():
                     members = batch[later[batch, t]]
                     run = partial(self._exact_one, family, mask, spreads=spreads)
                     self._keep_exact(members, t, pool.map(run, members.tolist()))
-                    mask.forget()
+                    if not all_fit:
+                        mask.forget()
 
     def _spread(self, family: Family, column: int) -> Spread:
         return Spread(column_track(self.levels, column), family.bounds)
