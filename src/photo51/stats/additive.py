@@ -235,16 +235,16 @@ def _crossed_tables(y, levels, starts, fold, ridge, sweeps):
     before = 0
     for turn in range(sweeps * n_terms):
         t = turn % n_terms
-        here, there = starts[before], starts[t]
-        slope[:, there : starts[t + 1]], curvature[:, there : starts[t + 1]] = 0, 0
-        taken, at, to = factor[:, here : starts[before + 1]], levels[before], levels[t]
-        if taken.shape[1] == 2 and starts[t + 1] - there == 2:
-            _meet_two((against, y, fold), at, taken, to, cells)
-            slope[:, there : there + 2], curvature[:, there : there + 2] = cells[0], cells[1]
+        first_before, first = starts[before], starts[t]
+        slope[:, first : starts[t + 1]], curvature[:, first : starts[t + 1]] = 0, 0
+        taken, levels_before, to = factor[:, first_before : starts[before + 1]], levels[before], levels[t]
+        if taken.shape[1] == 2 and starts[t + 1] - first == 2:
+            _meet_two((against, y, fold), levels_before, taken, to, cells)
+            slope[:, first : first + 2], curvature[:, first : first + 2] = cells[0], cells[1]
         else:
-            _meet((against, y, fold), at, taken, to, slope[:, there:], curvature[:, there:])
+            _meet((against, y, fold), levels_before, taken, to, slope[:, first:], curvature[:, first:])
         for f in range(2):
-            for level in range(there, starts[t + 1]):
+            for level in range(first, starts[t + 1]):
                 # Newton for one level; rows of a term have one level each, so that levels do not meet
                 step = (slope[f, level] - ridge * tables[f, level]) / (curvature[f, level] + ridge)
                 step = min(max(step, -2.0), 2.0)  # Newton overshoots where p is near 0
@@ -270,32 +270,32 @@ def _log_odds(levels, starts, fold, base, tables):
 
 # as numpy divides, raising nothing, loops need no branch
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _meet(rows, at, factor, to, slope, curvature):
+def _meet(rows, old, factor, new, slope, curvature):
     """Take the step of a term, and add the derivatives of the log likelihood at the levels of the next."""
     against, y, side = rows
     for i in range(len(against)):
-        odds = against[i] * factor[side[i], at[i]]
+        odds = against[i] * factor[side[i], old[i]]
         against[i] = odds
         # chance from odds against, e^(−score)
         p = 1.0 / (1.0 + odds)
-        slope[side[i], to[i]] += y[i] - p
-        curvature[side[i], to[i]] += p * (1.0 - p)
+        slope[side[i], new[i]] += y[i] - p
+        curvature[side[i], new[i]] += p * (1.0 - p)
 
 
 # sums in any order: in one order, additions wait for each other, as they do in `_meet`
 @numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
-def _meet_two(rows, at, factor, to, out):
+def _meet_two(rows, old, factor, new, out):
     """As `_meet` where both terms have two levels; sums of both derivatives by fold and level, (2, 2, 2)."""
     against, y, side = rows
     a, b, c, d = factor[0, 0], factor[0, 1], factor[1, 0], factor[1, 1]
     first = first_x = first_z = first_xz = second = second_x = second_z = second_xz = 0.0
     for i in range(len(against)):
-        of_0, of_1 = b if at[i] else a, d if at[i] else c
+        of_0, of_1 = b if old[i] else a, d if old[i] else c
         odds = against[i] * (of_1 if side[i] else of_0)
         against[i] = odds
         p = 1.0 / (1.0 + odds)
         u, v = y[i] - p, p * (1.0 - p)
-        x, z = float(to[i]), float(side[i])
+        x, z = float(new[i]), float(side[i])
         first += u
         first_x += u * x
         first_z += u * z

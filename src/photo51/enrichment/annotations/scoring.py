@@ -300,14 +300,14 @@ class NullF1:
         return harmonic(precision, hit / max(int(domains.counts[reading]), 1))
 
     def _instance(self, reading: int) -> NDArray[np.int32]:
-        found = self._instances.pop(reading, None)
-        if found is None:
-            found = _instance_of(reading, _lookup(self.domains))
+        table = self._instances.pop(reading, None)
+        if table is None:
+            table = _instance_of(reading, _lookup(self.domains))
             while len(self._instances) >= self._kept:
                 # the one met longest ago
                 del self._instances[next(iter(self._instances))]
-        self._instances[reading] = found
-        return found
+        self._instances[reading] = table
+        return table
 
 
 @numba.njit(cache=True, nogil=True)

@@ -26,12 +26,12 @@ class StripedHyenaPreTrainedConfig(Architecture, PreTrainedConfig):
     keys_to_ignore_at_inference = ("past_key_values",)
 
     def __init__(self, **fields: Any):
-        own = vars(StripedHyenaConfig(**fields))
+        stated = vars(StripedHyenaConfig(**fields))
         # by the names that attributes have: `max_length` is `max_position_embeddings`
-        for name, value in own.items():
+        for name, value in stated.items():
             setattr(self, name, value)
-        own.setdefault("use_cache", True)
-        super().__init__(**own)
+        stated.setdefault("use_cache", True)
+        super().__init__(**stated)
 
 
 class StripedHyenaForCausalLM(StripedHyena, PreTrainedModel, GenerationMixin):  # type: ignore[misc]
