@@ -173,6 +173,22 @@ def test_a_perfect_dictionary_recovers_everything_and_a_constant_nothing(model):
     assert abs(table.loc["all", "nats_constant"] - table.loc["all", "nats_original"]) > 1e-4
 
 
+def test_nothing_is_recovered_where_there_was_nothing_to_lose():
+    rng = np.random.default_rng(0)
+    n = 20_000
+    original, noise = rng.exponential(size=n), rng.normal(size=n)
+    # noise that keeps its sign for a hundred bases: its mean is chance, though by single bases it looks sure
+    alike = np.repeat(rng.normal(size=n // 100), 100)
+    got = {}
+    for name, lost in (("nothing", noise), ("segments", alike), ("something", noise + 0.2)):
+        losses = pd.DataFrame({"row": range(n), "strand": "+", "nats_original": original})
+        losses["nats_constant"], losses["nats_spliced"] = original + lost, original + lost / 4
+        got[name] = float(recovered(losses).set_index("bases").loc["all", "recovered"])
+    assert np.isnan(got["nothing"])
+    assert np.isnan(got["segments"])
+    assert got["something"] == pytest.approx(0.75)
+
+
 def test_losses_are_the_same_whether_what_comes_before_the_site_is_read_once_or_every_time(model):
     class Other:
         """The model under an interface of which nothing is known but `forward`."""

@@ -2,8 +2,8 @@
 
 Surprisal (cross-entropy) of the next base is measured three times on the same windows: with the site as it is, with
 the site replaced by its reconstruction, and with the site replaced by a constant. Recovered is the share of the way
-from the last to the first; it is told for coding and for other bases apart, since a model may keep one and lose the
-other.
+from the last to the first, where the constant costs more than chance does; it is told for coding and for other bases
+apart, since a model may keep one and lose the other.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from photo51.model.stripedhyena.tail import Tail, can_resume
 from photo51.progress import progress
 from photo51.sae.dictionary import Dictionary
 from photo51.types import STRANDS, InputError
+
+_SEGMENTS = 64
 
 
 class Losses(NamedTuple):
@@ -160,9 +162,20 @@ def _row(name: str, losses: Losses, member: NDArray[np.bool_]) -> dict[str, obje
         "nats_original": original,
         "nats_spliced": spliced,
         "nats_constant": constant,
-        # share of the way from the constant to the original
-        "recovered": (constant - spliced) / lost if scored.any() and lost > 0 else np.nan,
+        # share of the way from the constant to the original, where there is one
+        "recovered": (constant - spliced) / lost if lost > _chance_loss(losses, scored) else np.nan,
     }
+
+
+def _chance_loss(losses: Losses, scored: NDArray[np.bool_]) -> float:
+    """Loss of the constant (nats a base) that chance explains: three standard errors, over segments of the rows scored,
+    since neighbouring bases are not independent; 0 of fewer than `_SEGMENTS` bases.
+    """
+    lost = (losses.constant - losses.original)[scored]
+    if len(lost) < _SEGMENTS:
+        return 0.0
+    means = [part.mean() for part in np.array_split(lost, _SEGMENTS)]
+    return 3 * float(np.std(means, ddof=1)) / np.sqrt(_SEGMENTS)
 
 
 def windows_of_split(windows: pd.DataFrame, params: FidelityParams) -> pd.DataFrame:

@@ -76,7 +76,9 @@ FIDELITY = TableSpec(
         "nats_spliced": Column("float", "mean surprisal with the site replaced by its reconstruction (nats)"),
         "nats_constant": Column("float", "mean surprisal with the site replaced by its mean (nats)"),
         "recovered": Column(
-            "float", "share of the difference between constant and original that the reconstruction keeps"
+            "float",
+            "share of the difference between constant and original that the reconstruction keeps; NaN where the"
+            " constant costs no more than chance does",
         ),
     },
 )
