@@ -148,12 +148,12 @@ def _stability(
     """Every pair of nearest features, and each feature over all other seeds, on about `n` held-out rows."""
     if not others:
         return STABILITY.empty(), FOUND_AGAIN.empty()
-    chunks = []
+    size = max(1, n // 8)
+    # counted first: the held-out rows of a large genome do not fit in memory
+    n_chunks = sum(1 for _ in held_out.chunks(size))
     # chunks come in genome order: eight over all of them, not the first n rows
-    for _, _, x in held_out.chunks(max(1, n // 8)):
-        chunks.append(x)
-    keep = np.linspace(0, len(chunks) - 1, min(8, len(chunks))).round().astype(int)
-    x = np.concatenate([chunks[i] for i in keep])
+    keep = set(np.linspace(0, n_chunks - 1, min(8, n_chunks)).round().astype(int).tolist())
+    x = np.concatenate([x for i, (_, _, x) in enumerate(held_out.chunks(size)) if i in keep])
     # nearest features by direction, and how their codes go together on these rows
     tables = [compare_dictionaries(sae, other, x).assign(other=name) for name, other in others.items()]
     return STABILITY.check(pd.concat(tables, ignore_index=True)), FOUND_AGAIN.check(found_again(sae, others, x))
