@@ -13,7 +13,8 @@ if TRAINED:
         benchmark:
             "<benchmarks>/train_sae/{sae}.tsv"
         priority: 20
-        threads: 2
+        # dictionaries that are trained at the same time wait less on one thread each
+        threads: 1 if len(DICTIONARIES) > 1 else 2
         resources:
             mem_mb=mib(4000),
             runtime=minutes(240),
