@@ -195,7 +195,7 @@ def test_losses_are_the_same_whether_what_comes_before_the_site_is_read_once_or_
 
         spec, forward = model.spec, staticmethod(model.forward)
 
-    for site in ("embed", "block.0.out", "block.1.out"):
+    for site in ("embed", "block.0.out", "block.1.out"):  # most of the model comes before the last alone
         halved = identity(16, model.spec.origin(site), threshold=0.3)
         mean = np.linspace(-1, 1, 16, dtype=np.float32)
         once = splice(model, halved, Bases(), WINDOWS, mean)
@@ -203,6 +203,22 @@ def test_losses_are_the_same_whether_what_comes_before_the_site_is_read_once_or_
         assert (once["nats_spliced"] - once["nats_original"]).abs().max() > 1e-4
     middle = identity(16, model.spec.origin("block.0.mid"), threshold=0.3)  # not the whole stream: read every time
     pd.testing.assert_frame_equal(*(splice(m, middle, Bases(), WINDOWS, mean) for m in (model, Other())))
+
+
+def test_losses_of_windows_of_many_chunks_are_the_same_as_well():
+    nano = load_model("sh2:nano", device="cpu")
+    bases, windows = Bases(), WINDOWS.assign(end=1_500, start=700, warmup=400)
+    bases.ids = np.frombuffer(b"ACGTN", np.uint8)[
+        np.random.default_rng(1).choice(5, 2_000, p=[0.3, 0.2, 0.2, 0.29, 0.01])
+    ]
+
+    class Other:
+        spec, forward = nano.spec, staticmethod(nano.forward)
+
+    dictionary = identity(128, nano.spec.origin("block.3.out"), threshold=1.0)
+    once, again = (splice(m, dictionary, bases, windows, np.zeros(128, np.float32)) for m in (nano, Other()))
+    assert once["nats_constant"].notna().sum() > 1_500
+    pd.testing.assert_frame_equal(once, again)
 
 
 def test_edits_keep_the_shape_of_the_site(model):

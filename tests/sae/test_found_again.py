@@ -57,16 +57,6 @@ def test_a_direction_alone_does_not_make_a_match(world: tuple) -> None:
     assert table.loc[4, "match_cosine"] == pytest.approx(1, abs=1e-5)
 
 
-def test_copies_of_a_feature_are_found_again_once(world: tuple) -> None:
-    directions, x = world
-    blurred = directions[4] + 0.05 * np.random.default_rng(4).standard_normal(D)
-    table = found_again(sae_of(np.concatenate([[blurred], directions])), {"other": sae_of(directions)}, x)
-    assert table["match_cosine"].min() > 0.9
-    assert table.loc[[0, 5], "match_correlation"].min() > 0.9
-    assert table.loc[[0, 5], "match"].tolist() == [0, 1]  # the nearer of the two
-    assert table.loc[5, "partners"] == "other:4"
-
-
 def test_nothing_to_look_in_is_refused(world: tuple) -> None:
     directions, x = world
     with pytest.raises(InputError, match="another seed"):

@@ -30,6 +30,7 @@ from photo51.sae.dictionary import Dictionary
 from photo51.types import STRANDS, InputError
 
 _SEGMENTS = 64
+_BASES = np.array([65, 67, 71, 84])  # tokens of A, C, G and T
 
 
 class Losses(NamedTuple):
@@ -91,8 +92,8 @@ def splice(
     rows, strands = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=bool)]
     for window in progress(windows.to_dict("records"), "splice", unit="windows"):
         ids = genomes.window_sequence(window)
-        for name, logits in _logits(model, ids, site, edits):
-            nats_of[name].append(_surprisal(logits, ids)[int(window["warmup"]) :])
+        for name, scores in _scores(model, ids, site, edits):
+            nats_of[name].append(_surprisal(scores, ids)[int(window["warmup"]) :])
         rows.append(core_rows(window))
         strands.append(np.full(len(rows[-1]), window["strand"] == "+"))
     losses = {f"nats_{name}": np.concatenate([np.zeros(0), *nats]) for name, nats in nats_of.items()}
@@ -120,33 +121,36 @@ def recovered(
 
 
 @torch.no_grad()
-def _logits(
+def _scores(
     model: DnaModel, ids: NDArray[np.uint8], site: str, edits: Mapping[str, Edit | None]
 ) -> Iterator[tuple[str, Tensor]]:
-    """Scores of the next token, (length, vocabulary), under each edit of a site."""
-    if isinstance(model, Native) and can_resume(site):
-        # what comes before the site is the same under every edit, and read once
-        tail, tokens = Tail(model.model, site), model.ids([ids])
-        reader = Sites([site], stop=True)
-        model.model.hidden(tokens, sites=reader)
-        for name, edit in edits.items():
-            hidden = tail(reader[site] if edit is None else edit(reader[site], 0))
-            yield name, model.model.logits(hidden)[0]
+    """Logits of A, C, G and T as the next base, (length, 4), under each edit of a site."""
+    bases = torch.from_numpy(_BASES.astype(np.int64))
+    if isinstance(model, Native) and can_resume(site) and 2 * Tail(model.model, site).first > model.spec.n_layers:
+        # most of the model comes before the site, is the same under every edit, and is read once
+        tail = Tail(model.model, site)
+        caches = {name: tail.begin() for name in edits}
+        parts: dict[str, list[Tensor]] = {name: [] for name in edits}
+        for chunk in model.model.stream(model.ids([ids]), sites=Sites([site], stop=True)):
+            x = chunk.sites[site]
+            for name, edit in edits.items():
+                hidden = tail(x if edit is None else edit(x, chunk.start), caches[name])
+                parts[name].append(model.model.logits(hidden)[0][:, bases.to(hidden.device)])
+        yield from ((name, torch.cat(scores)) for name, scores in parts.items())
         return
     for name, edit in edits.items():
         output = model.forward([ids], Sites(edit={site: edit}) if edit is not None else None)
         assert output.logits is not None
-        yield name, output.logits[0]
+        yield name, output.logits[0][:, bases.to(output.logits[0].device)]
 
 
-def _surprisal(logits: Tensor, ids: NDArray[np.uint8]) -> NDArray[np.float64]:
+def _surprisal(scores: Tensor, ids: NDArray[np.uint8]) -> NDArray[np.float64]:
     """-log p of every base over A, C, G and T given those before it, (length,); NaN for the first and for other
     letters.
     """
-    bases = torch.tensor([65, 67, 71, 84], device=logits.device)
-    log_p = torch.log_softmax(logits[:-1][:, bases].float(), -1).cpu().numpy()
+    log_p = torch.log_softmax(scores[:-1].float(), -1).cpu().numpy()
     # the first base has nothing before it
-    hit = ids[1:, None] == np.array([65, 67, 71, 84])
+    hit = ids[1:, None] == _BASES
     is_base = hit.any(axis=1)
     # NaN where nothing was predicted, so that means leave it out
     return np.concatenate([[np.nan], np.where(is_base, -(log_p * hit).sum(axis=1), np.nan)]).astype(np.float64)

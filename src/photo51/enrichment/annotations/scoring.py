@@ -262,7 +262,8 @@ class NullF1:
         self.domains, self.bounds = domains, np.asarray(bounds, dtype=np.int64)
         self.turns = np.mod(shifts, np.diff(self.bounds))
         self._instances: dict[int, NDArray[np.int32]] = {}
-        self._kept = max(1, _TABLE_BYTES // (8 * int(self.bounds[-1])))
+        # four bytes a row of the doubled axis
+        self._kept = max(1, _TABLE_BYTES // max(8 * int(self.bounds[-1]), 1))
 
     def draws(self, active: NDArray[np.int64], reading: int) -> NDArray[np.float64]:
         """F1 of a unit in each draw, (n_draws,); rows that leave those that count are still active.

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any, cast
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from photo51.model.checkpoints.hardware import check_weights
 from photo51.model.checkpoints.tensors import WeightFiles
@@ -20,6 +22,7 @@ from photo51.shipped import shipped_folder
 from photo51.types import InputError
 
 MODELS = "PHOTO51_MODELS"
+_DRAWING = Lock()  # torch draws weights from one generator for all threads
 RECORD = "weights.json"  # what `photo51 convert` writes down beside the weights
 _EXACT = ("log_poles", "poles", "residues", "inv_freq")  # what decides timescales stays in float32
 
@@ -117,17 +120,23 @@ def load(folder: Path, *, dtype: torch.dtype = torch.float32, device: torch.devi
 
 @contextmanager
 def without_storage() -> Iterator[None]:
-    """Modules built inside have no storage, and nothing is drawn for it: torch imports its compiler for such draws."""
-    kinds: tuple[Any, ...] = (nn.Linear, nn.Embedding)
-    drawing = [kind.reset_parameters for kind in kinds]
-    for kind in kinds:
-        kind.reset_parameters = lambda _: None
-    try:
-        with torch.device("meta"):
-            yield
-    finally:
-        for kind, draw in zip(kinds, drawing, strict=True):
-            kind.reset_parameters = draw
+    """Modules that this thread builds inside have no storage, and nothing is drawn for it, for which torch would import
+    its compiler.
+    """
+    with torch.device("meta"), _Undrawn():
+        yield
+
+
+class _Undrawn(TorchFunctionMode):
+    """Leaves tensors as they are where `torch.nn.init` would draw them."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        options = kwargs or {}
+        if getattr(func, "__module__", "") == torch.nn.init.__name__:
+            return args[0] if args else options["tensor"]
+        return func(*args, **options)
 
 
 def _check_names(files: WeightFiles, want: dict[str, tuple[int, ...]]) -> None:
@@ -170,7 +179,7 @@ def fresh(
 ) -> StripedHyena:
     """The same architecture with fresh weights: the control for everything that a trained model is claimed to know."""
     check_weights(config.n_parameters(), "random weights", dtype, device)
-    with torch.random.fork_rng(devices=[]):
+    with _DRAWING, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = StripedHyena(config)
     for name, weight in model.named_parameters():

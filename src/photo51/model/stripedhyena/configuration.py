@@ -6,7 +6,14 @@ from typing import Any, Literal, Self
 
 BlockKind = Literal["hcs", "hcm", "hcl", "attn", "h1"]
 BLOCK_KINDS: tuple[str, ...] = ("hcs", "hcm", "hcl", "attn", "h1")
-_OF_SAVING = ("architectures", "dtype", "torch_dtype", "transformers_version", "use_cache")
+# what a `config.json` of transformers may state that is no part of the network
+_OF_LIBRARY = frozenset(
+    (
+        *("architectures", "dtype", "torch_dtype", "transformers_version", "use_cache", "name_or_path", "return_dict"),
+        *("output_hidden_states", "output_attentions", "is_encoder_decoder", "chunk_size_feed_forward", "problem_type"),
+        *("id2label", "label2id", "num_labels", "attn_implementation", "torchscript", "is_decoder", "temperature"),
+    )
+)
 _LETTERS = {"s": "hcs", "m": "hcm", "l": "hcl", "a": "attn", "h": "h1"}
 
 
@@ -167,9 +174,9 @@ class StripedHyenaConfig(Architecture):
         return cls(**{name: value for name, value in values.items() if name != "model_type"})
 
     def identity(self) -> dict[str, Any]:
-        """What a model is made of, whoever saved it: all fields but those of the saving."""
+        """What a network is made of, whoever saved it: all fields but those that are the library's."""
         values = {"model_type": self.model_type, **vars(self)}
-        return {name: value for name, value in values.items() if name not in _OF_SAVING and not name.startswith("_")}
+        return {name: value for name, value in values.items() if name not in _OF_LIBRARY and not name.startswith("_")}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, StripedHyenaConfig) and self.identity() == other.identity()

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, GenerationMixin, PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
+from photo51.model.sites import Sites
 from photo51.model.stripedhyena.cache import HyenaCache
 from photo51.model.stripedhyena.configuration import Architecture, StripedHyenaConfig
 from photo51.model.stripedhyena.initialise import initialise
@@ -70,9 +71,32 @@ class StripedHyenaForCausalLM(StripedHyena, PreTrainedModel, GenerationMixin):  
     def _supports_default_dynamic_cache(cls) -> bool:
         return False
 
-    def forward(self, input_ids: Tensor, **options: Any) -> CausalLMOutputWithPast:  # type: ignore[override]
+    # spelled out: the library asks the signature what may be passed
+    def forward(  # type: ignore[override]
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        past_key_values: HyenaCache | None = None,
+        labels: Tensor | None = None,
+        *,
+        use_cache: bool | None = None,
+        output_hidden_states: bool | None = None,
+        logits_to_keep: int = 0,
+        sites: Sites | None = None,
+        **_ignored: object,
+    ) -> CausalLMOutputWithPast:
         """As `StripedHyena.forward`."""
-        scored = StripedHyena.forward(self, input_ids, **options)
+        scored = StripedHyena.forward(
+            self,
+            input_ids,
+            attention_mask,
+            past_key_values,
+            labels,
+            use_cache=use_cache,
+            output_hidden_states=output_hidden_states,
+            logits_to_keep=logits_to_keep,
+            sites=sites,
+        )
         return CausalLMOutputWithPast(**scored._asdict())
 
     def prepare_inputs_for_generation(  # type: ignore[override]
@@ -112,6 +136,8 @@ def as_pretrained(model: StripedHyena) -> StripedHyenaForCausalLM:
     with torch.device("meta"):
         out = StripedHyenaForCausalLM(pretrained_config(model.config))
     out.load_state_dict(model.state_dict(), assign=True)
+    for ours, theirs in zip(model.parameters(), out.parameters(), strict=True):
+        theirs.requires_grad_(ours.requires_grad)
     out.cpu_kernels = model.cpu_kernels
     return out.train(model.training)
 

@@ -63,7 +63,8 @@ class Tail:
         """
         # the site's tensor may have been edited in float32: the blocks want the model's own precision
         x = x.to(self.model.embedding_layer.weight.dtype)
-        fast = not torch.is_grad_enabled() and x.device.type == "cpu" and x.dtype == torch.float32
+        cpu = x.device.type == "cpu" and x.dtype == torch.float32
+        fast = cpu and self.model.cpu_kernels and not torch.is_grad_enabled()
         blocks = cast("Sequence[ModelBlock]", cpu_blocks(self.model) if fast else list(self.model.blocks))
         blocks = blocks[self.first :]
         cache = self.begin() if cache is None else cache

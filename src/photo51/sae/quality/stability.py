@@ -110,8 +110,7 @@ def found_again(
     """For each feature: in which other dictionaries it is found again, by direction and by activation.
 
     The partner in another dictionary is the feature with the nearest direction; of equal directions one that is active
-    on `x`. It is the same feature where cosine and correlation of activations both reach `same`. No partner counts
-    twice: of copies of one feature, that with the nearest direction is found again, and the others are not.
+    on `x`. It is the same feature where cosine and correlation of activations both reach `same`.
 
     Parameters
     ----------
@@ -159,8 +158,6 @@ def found_again(
     cosines, rs = np.stack(cosine).astype(np.float64), np.stack(r)
     # a correlation that does not exist is no match
     hit = (cosines >= same) & (np.nan_to_num(rs, nan=-1.0) >= same)
-    for row, near_ones, index in zip(hit, cosines, partner, strict=True):
-        _one_to_one(row, near_ones, index)
     names = list(others)
     measurable = np.isfinite(rs).any(axis=0)
     mean_r = np.full(dictionary.n_features, np.nan)
@@ -178,16 +175,6 @@ def found_again(
             ],
         }
     )
-
-
-def _one_to_one(hit: NDArray[np.bool_], cosine: NDArray[np.float64], partner: NDArray[np.int64]) -> None:
-    """Of matches with the same partner leave the one of the nearest direction, in place."""
-    matched = np.flatnonzero(hit)
-    # of equal ones the lower number
-    nearest_first = matched[np.argsort(-cosine[matched], kind="stable")]
-    kept = nearest_first[np.unique(partner[nearest_first], return_index=True)[1]]
-    hit[matched] = False
-    hit[kept] = True
 
 
 def seed_match_shares(table: pd.DataFrame, named: Collection[int]) -> dict[str, float | None]:
