@@ -57,6 +57,68 @@ def test_one_line_scores_a_vcf_on_a_sequence_file(files, monkeypatch):
     assert records[1].samples["001"]["GT"] == (1, 1)
 
 
+def _scored(*options):
+    done = CliRunner().invoke(app, ["score", *options, "--genome", "g.fa", "--model", "sh2:nano"])
+    assert done.exit_code == 0, done.output + repr(done.exception)
+    return done.output
+
+
+def test_parameters_that_are_not_stated_stay_as_the_command_has_them(files, monkeypatch):
+    monkeypatch.chdir(files)
+    _scored("v.vcf", "--out", "plain.tsv")
+    _scored("v.vcf", "--out", "stated.tsv", "--params", '{"max_ref_mismatch": 1}')
+    _scored("v.vcf", "--out", "wider.tsv", "--params", '{"window": 1024}')
+    assert (files / "plain.tsv").read_text() == (files / "stated.tsv").read_text()
+    assert (files / "plain.tsv").read_text() != (files / "wider.tsv").read_text()
+
+
+def test_a_scored_file_that_is_scored_again_has_the_new_scores_alone(files, monkeypatch):
+    monkeypatch.chdir(files)
+    _scored("v.vcf", "--out", "one.tsv")
+    _scored("one.vcf", "--out", "two.tsv", "--params", '{"window": 128}')
+    text = (files / "two.vcf").read_text()
+    assert text.count("##INFO=<ID=P51_LLR,") == 1
+    assert all(line.count("P51_LLR=") == 1 for line in text.splitlines() if not line.startswith("#"))
+    rows = list(csv.DictReader((files / "two.tsv").read_text().splitlines(), delimiter="\t"))
+    with pysam.VariantFile(str(files / "two.vcf")) as vcf:
+        for record, row in zip(vcf, rows, strict=True):
+            assert record.info["P51_LLR"][0] == pytest.approx(float(row["llr"]), rel=1e-3)
+    assert "AC=1,2;P51_LLR=" in text
+
+
+def test_what_an_earlier_call_left_under_the_same_name_is_gone(files, monkeypatch):
+    monkeypatch.chdir(files)
+    _scored("v.vcf", "--out", "s.tsv")
+    assert (files / "s.refused.tsv").is_file()
+    assert (files / "s.vcf").is_file()
+    ref = (files / "g.fa").read_text().splitlines()[1][299]
+    (files / "t.tsv").write_text(f"chrom\tpos\tref\talt\nc\t300\t{ref}\tT\n")
+    assert "0 listed as refused" in _scored("t.tsv", "--out", "s.tsv")
+    assert not (files / "s.refused.tsv").exists()
+    assert not (files / "s.vcf").exists()
+    (files / "s.vcf").write_text("##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n")
+    _scored("t.tsv", "--out", "s.tsv")
+    assert (files / "s.vcf").exists()  # the user's own
+
+
+@pytest.mark.parametrize("option", [("--genetic-code", "4"), ("--topology", "circular")])
+def test_what_a_prepared_genome_settles_itself_is_refused_as_an_option(files, monkeypatch, option):
+    monkeypatch.chdir(files)
+    (files / "prepared").mkdir()
+    (files / "prepared" / "contigs.parquet").touch()
+    done = CliRunner().invoke(app, ["score", "v.vcf", "--genome", "prepared", "--model", "sh2:nano", *option])
+    assert f"has its own; need a sequence file with {option[0]}" in " ".join(str(done.exception).split())
+
+
+def test_an_option_that_is_wrong_is_named_not_a_file_of_ours(files, monkeypatch):
+    monkeypatch.chdir(files)
+    done = CliRunner().invoke(app, ["score", "v.vcf", "--genome", "g.fa", "--model", "sh2:nano", "--topology", "oval"])
+    assert "--genome g.fa" in str(done.exception)
+    assert "genomes.tsv" not in str(done.exception)
+    done = CliRunner().invoke(app, ["score", "v.vcf", "--genome", "g.fa", "--model", "sh2:nano", "--out", "."])
+    assert "need the name of a table, got a folder" in str(done.exception)
+
+
 def test_words_of_the_chain_by_hand():
     words, following = _words(encode("AAAAACNAAAAAG"))
     assert words.tolist() == [0, 0]  # AAAAA before C and before G; nothing across N

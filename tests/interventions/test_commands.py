@@ -248,6 +248,9 @@ def test_what_is_chosen_on_and_what_is_reported_on_lie_apart(tmp_path):
 def test_prompts_are_letters_or_the_first_record_of_a_file(files):
     assert len(read_sequence(str(files / "genome.fa"))) == 3_000
     assert read_sequence("acgt").tolist() == [65, 67, 71, 84]
+    for n in (200, 255, 256, 300, 1_023, 1_024, 5_000):  # too long for the name of a file from 256 on
+        assert len(read_sequence("ACGT" * n)) == 4 * n
+        assert len(read_sequence("A" * n)) == n
 
 
 def test_experiments_that_differ_have_folders_that_differ():

@@ -6,7 +6,7 @@ import pytest
 from synthetic_run import MEANING
 
 from photo51.report.atlas import search as atlas_search
-from photo51.report.atlas.find import _annotation, find, gene_spans
+from photo51.report.atlas.find import _annotation, _circular_place, _over_origin, find, gene_spans
 from photo51.types import InputError
 
 
@@ -50,6 +50,24 @@ def test_a_pasted_sequence_is_found_on_either_strand(run):
     assert "nowhere in the" in find(run, "ACGTTGCA" * 9).title
 
 
+@pytest.mark.parametrize(("circular", "read", "starts"), [(True, 100, [94]), (False, 100, []), (True, 99, [])])
+def test_a_sequence_over_the_origin_of_a_circle_is_found(circular, read, starts):
+    letters = np.frombuffer("".join(np.random.default_rng(5).choice(list("ACGT"), 100)).encode(), np.uint8)
+    table = pd.DataFrame({"genome": "ring", "chrom": "c", "start": [0, 60], "end": [60, read]})
+    genomes = SimpleNamespace(
+        length=lambda *_: 100,
+        is_circular=lambda *_: circular,
+        sequence=lambda _g, _c, start, end: np.take(letters, np.arange(start, end), mode="wrap"),
+    )
+    small = SimpleNamespace(genomes=genomes, places=SimpleNamespace(workspace=SimpleNamespace(table=table)))
+    over = np.take(letters, np.arange(94, 107), mode="wrap").tobytes().decode()
+    assert [start for _, _, start in _over_origin(small, over)] == starts
+    # what lies on one side alone is found there, not here
+    assert not list(_over_origin(small, letters[2:20].tobytes().decode()))
+    assert _circular_place(small, "ring", "c", 94, 107) == "c:95-7"
+    assert _circular_place(small, "ring", "c", 90, 100) == "c:91-100"
+
+
 def test_a_place_is_one_based_and_by_contig_or_by_genome(run):
     s = run.places.workspace.table.query("genome == 'ring'").iloc[0]
     at = int(s["start"]) + 50
@@ -65,6 +83,22 @@ def test_a_variant_is_found_by_its_change_of_bases(run):
     found = find(run, f"m.{v['pos'] + 1}{v['ref']}>{v['alt']}")
     assert v["variant"] in set(found.table["variant"])
     assert "not among the 60 variants" in find(run, "m.39999A>G").title
+
+
+def test_a_variant_with_a_contig_is_found_on_that_contig_alone(run):
+    v = run.need("variants").iloc[0]
+    change = f"g.{v['pos'] + 1}{v['ref']}>{v['alt']}"
+    for name in (v["chrom"], v["genome"]):
+        assert v["variant"] in set(find(run, f"{name}:{change}").table["variant"])
+    assert v["variant"] in set(find(run, f"{v['chrom']}:{v['pos'] + 1}:{v['ref']}>{v['alt']}").table["variant"])
+    other = next(c for c in run.genomes.contigs["chrom"] if c != v["chrom"])
+    assert "not among the 60 variants" in find(run, f"{other}:{change}").title
+    with pytest.raises(InputError, match=r"need a contig or genome of the run .*, got 'nowhere'"):
+        find(run, f"nowhere:{change}")
+
+
+def test_a_class_is_found_by_its_name_in_files_and_in_words(run):
+    assert find(run, "start_codon").table.equals(find(run, "start codon").table)
 
 
 def test_a_feature_and_what_nothing_is_called(run):

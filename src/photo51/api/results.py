@@ -304,6 +304,10 @@ class FeatureView:
             For an unknown contig, or bases outside it.
         """
         interval = Interval(chrom, start, end)
+        length = self._run.genomes.length(genome, chrom)
+        # positions of the index are of the contig: on a circle too, what lies over its origin is two intervals
+        if not 0 <= start <= end <= length:
+            raise InputError(f"{genome} {chrom}: need bases within 0..{length:,}, got {start:,}..{end:,}")
         bases = self._run.genomes.sequence(genome, chrom, start, end)
         levels = self._run.places.levels_over(self._page.column, genome, chrom, interval.start, interval.end)
         index = pd.RangeIndex(start, end, name="position")

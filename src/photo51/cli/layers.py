@@ -45,6 +45,11 @@ def layers_command(
     torch.set_num_threads(threads)
     settings = parse(LayersParams, params)
     folder = run / "genome" if (run / "genome" / "workspace.parquet").is_file() else run
+    if not (folder / "workspace.parquet").is_file():
+        raise InputError(
+            f"{run}: need the folder of a run, or one that `photo51 prepare TABLE {run if run.is_dir() else 'FOLDER'}`"
+            " wrote from a table of genomes, got neither"
+        )
     if model is None:
         config = run / "config.yaml"
         if not config.is_file():

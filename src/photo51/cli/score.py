@@ -62,13 +62,19 @@ def score_command(
         dictionary_of,
         is_text_vcf,
         opened_genome,
+        remove_copy,
         write_scores,
     )
     from photo51.effects.score import score_file as run
     from photo51.model.families.adapters import load_model
 
     torch.set_num_threads(threads)
-    settings = DEFAULTS if params is None else parse(VariantsParams, params)
+    stated = parse(VariantsParams, params)
+    # what is not stated stays as this command has it, not as a run would
+    chosen = {name: getattr(stated, name) for name in stated.model_fields_set}
+    settings = VariantsParams(**{**DEFAULTS.model_dump(), **chosen})
+    if out is not None and out.is_dir():
+        raise InputError(f"--out {out}: need the name of a table, got a folder")
     dictionary = dictionary_of(sae, model)
     stem = vcf.name.removesuffix(".gz").removesuffix(".bgz")
     stem = stem.rsplit(".", 1)[0] if "." in stem else stem
@@ -86,4 +92,6 @@ def score_command(
         write_scores(table, loaded, table_path)
         if is_text_vcf(vcf):
             annotate_vcf(vcf, table, loaded, copy)
+        else:
+            remove_copy(copy)
     typer.echo(f"{table_path}  {len(table)} variants scored, {len(loaded.refused)} listed as refused")

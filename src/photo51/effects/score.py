@@ -10,6 +10,7 @@ import logging
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 
 import anndata as ad
@@ -113,6 +114,7 @@ def opened_genome(
                 raise InputError(
                     f"{genome}: a prepared genome has its annotation; need a sequence file with --annotation"
                 )
+            _none_stated(f"{genome}: a prepared genome", genetic_code, topology)
             yield place
             return
     cells = dict.fromkeys(COLUMNS, "-")
@@ -127,16 +129,29 @@ def opened_genome(
             "topology": topology,
         }
     else:
-        cells |= _named(genome, table, annotations)
+        cells |= _named(genome, table, annotations, genetic_code, topology)
     with tempfile.TemporaryDirectory(prefix="photo51-score-") as temporary:
         sheet = Path(temporary) / "genomes.tsv"
         sheet.write_text("\t".join(cells) + "\n" + "\t".join(cells.values()) + "\n", encoding="utf-8")
         small = folder.is_file() and folder.stat().st_size < SMALL_BYTES
-        prepare(sheet, Path(temporary) / "genome", SMALL if small else GenomeParams())
+        try:
+            prepare(sheet, Path(temporary) / "genome", SMALL if small else GenomeParams())
+        except InputError as e:
+            # the table is ours: what is wrong was stated as an option
+            raise InputError(str(e).replace(f"{sheet}, line 2", f"--genome {genome}")) from e
         yield Path(temporary) / "genome"
 
 
-def _named(genome: str, table: Path, annotations: Sequence[Path]) -> dict[str, str]:
+def _none_stated(what: str, genetic_code: int | None, topology: str) -> None:
+    """Refuse options that a genome has answers to of its own."""
+    for option, stated in (("--genetic-code", genetic_code is not None), ("--topology", topology != "auto")):
+        if stated:
+            raise InputError(f"{what} has its own; need a sequence file with {option}")
+
+
+def _named(
+    genome: str, table: Path, annotations: Sequence[Path], genetic_code: int | None, topology: str
+) -> dict[str, str]:
     """Cells of a genome that a table names; else an accession."""
     names: list[str] = []
     if table.is_file():
@@ -151,10 +166,13 @@ def _named(genome: str, table: Path, annotations: Sequence[Path]) -> dict[str, s
             if names[-1] == genome:
                 if annotations:
                     raise InputError(f"{genome}: {table} names its annotation; need a sequence file with --annotation")
+                _none_stated(f"{genome}: a genome of {table}", genetic_code, topology)
                 cells = {c: _absolute(row.get(c, "-"), table) for c in ("sequence", "annotation")}
                 return {**row, **cells, "regions": "-", "variants": "-", "extra_annotations": "-"}
     if (Path("resources/fetched") / f"{genome}.fa").is_file() or (Path("resources/fetched") / f"{genome}.gb").is_file():
-        return {"genome": "genome", "sequence": genome, "annotation": ";".join(map(str, annotations)) or "-"}
+        code = "-" if genetic_code is None else str(genetic_code)
+        stated = {"genetic_code": code, "topology": topology}
+        return {"genome": "genome", "sequence": genome, "annotation": ";".join(map(str, annotations)) or "-", **stated}
     raise InputError(
         f"--genome: need a FASTA or GenBank file, a folder of `photo51 prepare`, a genome of {table}"
         f" ({', '.join(names) or 'no such file'}), or an accession that `photo51 fetch` has downloaded, got {genome!r}"
@@ -349,9 +367,26 @@ def is_text_vcf(path: Path) -> bool:
 def write_scores(table: pd.DataFrame, loaded: VariantFile, out: Path) -> None:
     """Write scores as a table with tabs, and what was refused beside it (`.refused.tsv`)."""
     _write_tsv(table, out)
+    path = out.with_name(f"{out.stem}.refused.tsv")
+    # of an earlier call, it would be taken for what this one refused
+    path.unlink(missing_ok=True)
     if len(loaded.refused):
-        refused = loaded.refused.assign(pos=loaded.refused["pos"] + 1)
-        _write_tsv(refused, out.with_name(f"{out.stem}.refused.tsv"))
+        _write_tsv(loaded.refused.assign(pos=loaded.refused["pos"] + 1), path)
+
+
+def remove_copy(path: Path) -> None:
+    """Remove the annotated copy of an earlier call, where scores of another source take its place; no other file."""
+    if path.is_file() and is_text_vcf(path):
+        with open_text(path) as text:
+            ours = any(_states_ours(line) for line in takewhile(lambda line: line.startswith("#"), text))
+        if ours:
+            log.info("%s was of an earlier call and is removed", path)
+            path.unlink()
+
+
+def _states_ours(line: str) -> bool:
+    """Whether a line of a VCF header states a key that `annotate_vcf` writes."""
+    return line.startswith(tuple(f"##INFO=<ID={name}," for name in INFO))
 
 
 def _write_tsv(table: pd.DataFrame, path: Path) -> None:
@@ -376,6 +411,8 @@ def annotate_vcf(source: Path, table: pd.DataFrame, loaded: VariantFile, out: Pa
     ):
         for number, raw in enumerate(text, 1):
             line = raw.rstrip("\n")
+            if _states_ours(line):
+                continue  # of an earlier scoring, which this one replaces
             if line.startswith("#CHROM"):
                 copy.writelines(
                     f'##INFO=<ID={name},Number={n},Type={kind},Description="{description}">\n'
@@ -412,8 +449,9 @@ def _with_info(line: str, rows: dict[str, dict[str, object]], reason: str) -> st
             info.append(f"{name}=" + ",".join("." if s is None else _cell(s[column]) for s in scored))
     if reason and not all(scored):
         info.append(f"P51_REFUSED={_cell(reason)}")
-    # a `.` is an empty INFO in VCF and goes when something is put there
-    fields[7] = ";".join([*([fields[7]] if fields[7] not in {".", ""} else []), *info]) or "."
+    # a `.` is an empty INFO in VCF and goes when something is put there; so do keys of an earlier scoring
+    there = [item for item in fields[7].split(";") if item not in {".", ""} and item.split("=", 1)[0] not in INFO]
+    fields[7] = ";".join([*there, *info]) or "."
     return "\t".join(fields)
 
 

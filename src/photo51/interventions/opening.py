@@ -372,12 +372,18 @@ def read_sequence(text: str, label: str = "prompt") -> NDArray[np.uint8]:
         For an empty sequence, a file without records, or letters other than A, C, G, T, N.
     """
     path = Path(text)
-    # text that long is no file name, and asking for it may fail
-    if len(text) < 1_024 and path.is_file():
+    if _is_file(path):
         first = next(read_fasta(path))
         return read_prompt(tokens_text(first.ids), f"{path}, record {first.name!r}")
     check_no_path(text, label)
     return read_prompt(text, label)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # bases that are too many for the name of a file
+        return False
 
 
 def check_no_path(text: str, label: str) -> None:

@@ -96,7 +96,8 @@ def _warnings(read: QuickRead) -> list[Block]:
     if read.unlike >= MANY:
         out.append(
             Note(
-                f"{words.percent(read.unlike, 0)} of the windows of this sequence surprise the model more, or are"
+                f"{words.percent(read.unlike, 0)} of the windows of this sequence that are long enough to compare"
+                f" ({FEWEST} known bases or more) surprise the model more, or are"
                 " reconstructed worse, than 99 of 100 windows of the genomes the dictionary was trained on. Names of"
                 " features were tested on those genomes alone: take them here as hints.",
                 "This sequence is unlike what the dictionary was trained on",

@@ -33,6 +33,9 @@ from photo51.types import InputError
 
 _GFF_COLUMNS = 9
 _LOOKED_AT = 200
+_TITLE_CIRCULAR = re.compile(
+    r"(?:^|[\s\[;|])(?:circular\s*=\s*(true|false|yes|no|y|n)|topology\s*=\s*(?=circular|linear)(\w+))", re.IGNORECASE
+)
 _IS_CIRCULAR = re.compile(r'(?:^|[;\s])Is_circular(?:=|\s+"?)(?i:true)\b')
 
 
@@ -348,10 +351,18 @@ def _sequences(row: GenomeRow, reading: ReadingAccount) -> Iterable[_Flat]:
         records = assemble(read_fasta(row.sequence), str(row.sequence), int(length) if colon else None)
         return [_Flat(r, nothing, None) for r in records]
     if first == ">":
-        return (_Flat(r, nothing, None) for r in read_fasta(row.sequence))
+        return (_Flat(r, nothing, stated_circular(r.description)) for r in read_fasta(row.sequence))
     if holds_gff(row.sequence):
         return (_Flat(r, nothing, None) for r in read_embedded_fasta(row.sequence))
     return _genbank(row, reading)
+
+
+def stated_circular(title: str) -> bool | None:
+    """Whether the title of a FASTA record says that it is circular, as assemblers (`circular=true`) and submissions
+    (`[topology=circular]`) have it; None where it says nothing.
+    """
+    hit = _TITLE_CIRCULAR.search(title)
+    return None if hit is None else (hit[1] or hit[2]).lower() in {"true", "yes", "y", "circular"}
 
 
 def _genbank(row: GenomeRow, reading: ReadingAccount) -> Iterator[_Flat]:

@@ -22,6 +22,7 @@ from photo51.run.places import joined_spans
 from photo51.types import STRANDS, InputError, feature_number
 
 MOST = 25  # rows printed
+_TOLD = 8  # places of a sequence whose features are told
 MIN_SEQUENCE = 12  # letters from which on A, C, G, T are a sequence and no name
 GENES = (
     "gene",
@@ -37,7 +38,8 @@ GENES = (
 )
 NOT_READ = "not read in this run"
 _FEATURE = re.compile(r"^(?:feature\s+|f)?(\d+)$", re.IGNORECASE)
-_HGVS = re.compile(r"^(?:\S+:)?[mg]\.(\d+)([ACGT]+)>([ACGT]+)$", re.IGNORECASE)
+_HGVS = re.compile(r"^(?:(\S+):)?[mg]\.(\d+)([ACGT]+)>([ACGT]+)$", re.IGNORECASE)
+_WRITTEN = re.compile(r"^(\S+):(\d+):([ACGT]+)>([ACGT]+)$", re.IGNORECASE)  # as tables of variants name theirs
 _PROTEIN = re.compile(r"^(\S+)[\s:]+(?:p\.)?([A-Z*][a-z]{0,2})(\d+)([A-Z*=][a-z]{0,2})$")
 _PLACE = re.compile(r"^(\S+?)[:\s]\s*([\d,]+)(?:\s*(?:-|\.\.|–)\s*([\d,]+))?$")
 
@@ -130,16 +132,16 @@ def _feature(run: Run, question: str) -> Found | None:
 
 
 def _variant(run: Run, question: str) -> Found | None:
-    base, protein = _HGVS.match(question), _PROTEIN.match(question)
+    base, protein = _HGVS.match(question) or _WRITTEN.match(question), _PROTEIN.match(question)
     if base is None and protein is None:
         return None
     table = run.table("variants")
     if table is None:
         return Found(f"{question}: {run.absent('variants')}", pd.DataFrame())
     if base is not None:
-        rows = table[
-            (table["pos"] == int(base[1]) - 1) & (table["ref"] == base[2].upper()) & (table["alt"] == base[3].upper())
-        ]
+        of_contig = _on(run, table, base[1], question) if base[1] else table
+        alleles = (of_contig["ref"] == base[3].upper()) & (of_contig["alt"] == base[4].upper())
+        rows = of_contig[(of_contig["pos"] == int(base[2]) - 1) & alleles]
     else:
         assert protein is not None
         change = "p." + _three(protein[2]) + protein[3] + _three(protein[4])
@@ -154,6 +156,22 @@ def _variant(run: Run, question: str) -> Found | None:
         )
     columns = [c for c in ("set", "variant", "gene", "consequence", "hgvs_p", "label", "llr", "n_changed") if c in rows]
     return Found(f"{question}: {words.count(len(rows), 'variant')}, llr in nats", _carded(run, rows[columns]))
+
+
+def _on(run: Run, table: pd.DataFrame, name: str, question: str) -> pd.DataFrame:
+    """Variants on a contig, or on a genome, of that name.
+
+    Raises
+    ------
+    InputError
+        Where the run has neither.
+    """
+    contigs = run.genomes.contigs
+    for column in ("chrom", "genome"):
+        if (contigs[column].str.lower() == name.lower()).any():
+            return table[table[column].str.lower() == name.lower()]
+    known = ", ".join(dict.fromkeys(contigs["chrom"].astype(str)))
+    raise InputError(f"{question!r}: need a contig or genome of the run ({known}), got {name!r}")
 
 
 def _carded(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
@@ -181,16 +199,42 @@ def _sequence(run: Run, question: str) -> Found | None:
             for offset in _all(bases, letters_of[strand]):
                 start = int(s.start) + offset
                 rows.append((str(s.genome), str(s.chrom), start, start + len(letters), strand))
+    rows += [
+        (genome, chrom, start, start + len(letters), strand)
+        for strand in (STRANDS if letters_of["+"] != letters_of["-"] else STRANDS[:1])
+        for genome, chrom, start in _over_origin(run, letters_of[strand])
+    ]
     if not rows:
         return Found(
             f"{len(letters)} bases: nowhere in the {words.bases(run.places.workspace.n_rows)} read, on either strand",
             pd.DataFrame(),
         )
-    parts = [
-        _along(run, g, c, a, b).assign(place=words.place(c, a, b), match=strand) for g, c, a, b, strand in rows[:8]
-    ]
-    places_text = words.listing([f"{words.place(c, a, b)} ({strand})" for _, c, a, b, strand in rows], 8)
-    return Found(f"{len(letters)} bases at {places_text}", pd.concat(parts, ignore_index=True))
+    named = [(g, c, a, b, _circular_place(run, g, c, a, b), strand) for g, c, a, b, strand in rows]
+    parts = [_along(run, g, c, a, b).assign(place=place, match=strand) for g, c, a, b, place, strand in named[:_TOLD]]
+    places_text = words.listing([f"{place} ({strand})" for *_, place, strand in named], _TOLD)
+    rest = f"; features at the first {_TOLD}" if len(rows) > _TOLD else ""
+    return Found(f"{len(letters)} bases at {places_text}{rest}", pd.concat(parts, ignore_index=True))
+
+
+def _circular_place(run: Run, genome: str, chrom: str, start: int, end: int) -> str:
+    """A place as people write it; one over the origin of a circle ends at a smaller number than it begins at."""
+    length = run.genomes.length(genome, chrom)
+    return words.place(chrom, start, end) if end <= length else f"{chrom}:{start + 1:,}-{end - length:,}"
+
+
+def _over_origin(run: Run, letters: str) -> Iterator[tuple[str, str, int]]:
+    """Where bases lie over the origin of a circle of which both ends were read: genome, contig, first base."""
+    for (genome, chrom), segments in run.places.workspace.table.groupby(["genome", "chrom"], sort=False):
+        length = run.genomes.length(str(genome), str(chrom))
+        ends = int(segments["start"].min()) == 0 and int(segments["end"].max()) == length
+        if not ends or not run.genomes.is_circular(str(genome), str(chrom)) or len(letters) > length:
+            continue
+        first = segments.loc[segments["start"] == 0, "end"].iloc[0]
+        last = segments.loc[segments["end"] == length, "start"].iloc[0]
+        # one base less than asked for on either side, so that no match lies on one side alone
+        before, after = min(len(letters) - 1, length - int(last)), min(len(letters) - 1, int(first))
+        bases = decode(run.genomes.sequence(str(genome), str(chrom), length - before, length + after))
+        yield from ((str(genome), str(chrom), length - before + offset) for offset in _all(bases, letters))
 
 
 def _all(text: str, word: str) -> Iterator[int]:
@@ -269,7 +313,9 @@ def _along(run: Run, genome: str, chrom: str, start: int, end: int, strand: str 
     ids = run.features["feature"].to_numpy()
     names = closest(run)
     parts = []
-    for rows in run.places.workspace.rows_of(genome, chrom, start, end):
+    length = run.genomes.length(genome, chrom)
+    spans = [(start, end)] if end <= length else [(start, length), (0, end - length)]
+    for rows in [rows for a, b in spans for rows in run.places.workspace.rows_of(genome, chrom, a, b)]:
         for s in STRANDS:
             codes = run.codes.matrix(s, rows)
             largest = np.asarray(codes.max(axis=0).todense()).ravel()
@@ -330,7 +376,7 @@ def _associated(run: Run, matching: Sequence[str], title: str) -> Found:
 def _annotation(run: Run, question: str) -> Found | None:
     """Features of every class whose name holds the words, weak evidence included."""
     names = run.table("names")
-    word = question.lower().removeprefix("concept:").strip()
+    word = question.lower().removeprefix("concept:").strip().replace("_", " ")
     kinds = {str(k) for k in run.genomes.annotations()["kind"].unique()}
     if names is not None:
         kinds |= set(names["annotation"])
