@@ -101,6 +101,15 @@ def test_what_an_earlier_call_left_under_the_same_name_is_gone(files, monkeypatc
     assert (files / "s.vcf").exists()  # the user's own
 
 
+def test_a_file_without_its_first_line_has_no_copy_and_it_is_said(files, monkeypatch, caplog):
+    monkeypatch.chdir(files)
+    lines = (files / "v.vcf").read_text().splitlines()
+    (files / "cut.vcf").write_text("\n".join(lines[1:]) + "\n")
+    _scored("cut.vcf", "--out", "s.tsv")
+    assert "no copy is annotated" in caplog.text
+    assert not (files / "s.vcf").exists()
+
+
 @pytest.mark.parametrize("option", [("--genetic-code", "4"), ("--topology", "circular")])
 def test_what_a_prepared_genome_settles_itself_is_refused_as_an_option(files, monkeypatch, option):
     monkeypatch.chdir(files)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,8 @@ import typer
 
 from photo51.cli.app import VARIANTS, ParamsOption, ThreadsOption, app, set_threads
 from photo51.types import InputError
+
+log = logging.getLogger(__name__)
 
 
 @app.command("score", rich_help_panel=VARIANTS)
@@ -94,4 +97,6 @@ def score_command(
             annotate_vcf(vcf, table, loaded, copy)
         else:
             remove_copy(copy)
+            if ".vcf" in vcf.suffixes:
+                log.warning("%s: no first line ##fileformat=VCF…, so that no copy is annotated; the table has all", vcf)
     typer.echo(f"{table_path}  {len(table)} variants scored, {len(loaded.refused)} listed as refused")
