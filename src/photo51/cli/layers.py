@@ -45,16 +45,16 @@ def layers_command(
     torch.set_num_threads(threads)
     settings = parse(LayersParams, params)
     folder = run / "genome" if (run / "genome" / "workspace.parquet").is_file() else run
-    if not (folder / "workspace.parquet").is_file():
-        raise InputError(
-            f"{run}: need the folder of a run, or one that `photo51 prepare TABLE {run if run.is_dir() else 'FOLDER'}`"
-            " wrote from a table of genomes, got neither"
-        )
     if model is None:
         config = run / "config.yaml"
         if not config.is_file():
             raise InputError(f"{run}: need --model, as sh2:base or a folder, as there is no config.yaml that names one")
         model = read_configuration(config).activations.model
+    if not (folder / "workspace.parquet").is_file():
+        raise InputError(
+            f"{run}: need the folder of a run, or one that `photo51 prepare TABLE {run if run.is_dir() else 'FOLDER'}`"
+            " wrote from a table of genomes, got neither"
+        )
     opened = load_model(model, device=device)
     table = compare(opened, Genomes.open(folder), settings)
     if out is not None:
