@@ -142,6 +142,9 @@ def test_an_optional_input_under_its_former_name_is_not_left_out_in_silence(tmp_
 def test_layers_takes_the_runs_model_or_says_that_none_is_named(tmp_path):
     assert "need --model" in refusal("layers", tmp_path)
     (tmp_path / "config.yaml").write_text("activations:\n  model: sh2:absent\n")
+    assert "need the folder of a run, or one that `photo51 prepare" in refusal("layers", tmp_path)
+    (tmp_path / "genome").mkdir()
+    (tmp_path / "genome" / "workspace.parquet").touch()
     assert "absent" in refusal("layers", tmp_path)
 
 
