@@ -58,6 +58,7 @@ def score_command(
     import torch
 
     from photo51.config import parse
+    from photo51.config.base import validated
     from photo51.config.biomarkers import VariantsParams
     from photo51.effects.score import (
         DEFAULTS,
@@ -75,7 +76,7 @@ def score_command(
     stated = parse(VariantsParams, params)
     # what is not stated stays as this command has it, not as a run would
     chosen = {name: getattr(stated, name) for name in stated.model_fields_set}
-    settings = VariantsParams(**{**DEFAULTS.model_dump(), **chosen})
+    settings = validated(VariantsParams, {**DEFAULTS.model_dump(), **chosen}, "--params")
     if out is not None and out.is_dir():
         raise InputError(f"--out {out}: need the name of a table, got a folder")
     dictionary = dictionary_of(sae, model)

@@ -126,9 +126,9 @@ def _scores(
 ) -> Iterator[tuple[str, Tensor]]:
     """Logits of A, C, G and T as the next base, (length, 4), under each edit of a site."""
     bases = torch.from_numpy(_BASES.astype(np.int64))
-    if isinstance(model, Native) and can_resume(site) and 2 * Tail(model.model, site).first > model.spec.n_layers:
+    tail = Tail(model.model, site) if isinstance(model, Native) and can_resume(site) else None
+    if isinstance(model, Native) and tail is not None and 2 * tail.first > model.spec.n_layers:
         # most of the model comes before the site, is the same under every edit, and is read once
-        tail = Tail(model.model, site)
         caches = {name: tail.begin() for name in edits}
         parts: dict[str, list[Tensor]] = {name: [] for name in edits}
         for chunk in model.model.stream(model.ids([ids]), sites=Sites([site], stop=True)):

@@ -5,6 +5,7 @@ Importing this registers it there. The network itself does without the library, 
 
 from __future__ import annotations
 
+from functools import wraps
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,7 +14,6 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, GenerationMixin, PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
-from photo51.model.sites import Sites
 from photo51.model.stripedhyena.cache import HyenaCache
 from photo51.model.stripedhyena.configuration import Architecture, StripedHyenaConfig
 from photo51.model.stripedhyena.initialise import initialise
@@ -71,33 +71,11 @@ class StripedHyenaForCausalLM(StripedHyena, PreTrainedModel, GenerationMixin):  
     def _supports_default_dynamic_cache(cls) -> bool:
         return False
 
-    # spelled out: the library asks the signature what may be passed
-    def forward(  # type: ignore[override]
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor | None = None,
-        past_key_values: HyenaCache | None = None,
-        labels: Tensor | None = None,
-        *,
-        use_cache: bool | None = None,
-        output_hidden_states: bool | None = None,
-        logits_to_keep: int = 0,
-        sites: Sites | None = None,
-        **_ignored: object,
-    ) -> CausalLMOutputWithPast:
+    # with the signature of the network's own, which the library asks what may be passed
+    @wraps(StripedHyena.forward)
+    def forward(self, *arguments: Any, **options: Any) -> CausalLMOutputWithPast:  # type: ignore[override]
         """As `StripedHyena.forward`."""
-        scored = StripedHyena.forward(
-            self,
-            input_ids,
-            attention_mask,
-            past_key_values,
-            labels,
-            use_cache=use_cache,
-            output_hidden_states=output_hidden_states,
-            logits_to_keep=logits_to_keep,
-            sites=sites,
-        )
-        return CausalLMOutputWithPast(**scored._asdict())
+        return CausalLMOutputWithPast(**StripedHyena.forward(self, *arguments, **options)._asdict())
 
     def prepare_inputs_for_generation(  # type: ignore[override]
         self,
